@@ -1,0 +1,292 @@
+/* command.c - commands (RFC 23 "command"): a table of those that every mechanism has; what belongs
+ * to one mechanism is asked of that mechanism first.
+ *
+ *   command-body = command-name command-data
+ *   command-name = OCTET 1*255command-name-char
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "zmtp.h"
+
+#define PING_TTL_LEN 2
+#define PING_CONTEXT_MAX 16 /* RFC 37 "ping-context" */
+
+static int hf_command_name = -1;
+static int hf_command_name_length = -1;
+static int hf_command_data = -1;
+static int hf_reason = -1;
+static int hf_reason_length = -1;
+static int hf_ping_ttl = -1;
+static int hf_ping_context = -1;
+static int hf_group = -1;
+static int hf_role = -1;
+static expert_field ei_command_malformed = EI_INIT;
+static expert_field ei_command_unknown = EI_INIT;
+static expert_field ei_error_name = EI_INIT;
+static expert_field ei_error_length = EI_INIT;
+
+void zmtp_malformed(struct zmtp_ctx *ctx, proto_item *item, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    expert_add_info_format(ctx->pinfo, item, &ei_command_malformed, "%s",
+                           wmem_strdup_vprintf(ctx->pinfo->pool, format, args));
+    va_end(args);
+}
+
+void zmtp_show_role(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb)
+{
+    const char *role = zmtp_sender_role(ctx);
+
+    if (role)
+        proto_item_set_generated(proto_tree_add_string(tree, hf_role, tvb, 0, 0, role));
+}
+
+proto_item *zmtp_add_command_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
+                                  unsigned offset, unsigned len)
+{
+    proto_tree_add_item(tree, hf_command_name_length, tvb, (int)offset, 1, ENC_BIG_ENDIAN);
+    return zmtp_add_text(ctx, tree, hf_command_name, tvb, offset + 1, len);
+}
+
+/* ---- Commands of every mechanism ---- */
+
+/* SUBSCRIBE, CANCEL: RFC 37 "subscribe", "cancel". */
+static void dissect_subscribe(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    zmtp_show_subscription(ctx, tree, data, false);
+}
+
+static void dissect_cancel(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    zmtp_show_subscription(ctx, tree, data, true);
+}
+
+static void show_group(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
+{
+    unsigned len = tvb_reported_length(data);
+
+    zmtp_add_text(ctx, tree, hf_group, data, 0, len);
+    zmtp_info_add_format(ctx, "%s %s", name, zmtp_printable(ctx->pinfo, data, 0, len));
+}
+
+/* JOIN, LEAVE: RFC 48 (RADIO-DISH). */
+static void dissect_join(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    show_group(ctx, tree, data, "JOIN");
+}
+
+static void dissect_leave(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    show_group(ctx, tree, data, "LEAVE");
+}
+
+static void show_ping_context(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                              unsigned offset, wmem_strbuf_t *summary)
+{
+    unsigned len = tvb_reported_length(data) - offset;
+    proto_item *item;
+
+    if (len == 0)
+        return;
+    item = zmtp_add_text(ctx, tree, hf_ping_context, data, offset, len);
+    if (len > PING_CONTEXT_MAX)
+        zmtp_malformed(ctx, item, "The context has %u octets; RFC 37 allows %u", len,
+                       PING_CONTEXT_MAX);
+    wmem_strbuf_append_printf(summary, " %s", zmtp_printable(ctx->pinfo, data, offset, len));
+}
+
+/* PING: RFC 37 "ping": TTL in tenths of a second, context. */
+static void dissect_ping(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "PING");
+    proto_item *item;
+    uint32_t ttl;
+
+    if (tvb_reported_length(data) < PING_TTL_LEN) {
+        zmtp_malformed(ctx, ctx->root, "PING is cut short: %u octets, but its TTL alone has %d",
+                       tvb_reported_length(data), PING_TTL_LEN);
+        zmtp_info_add(ctx, "PING (malformed)");
+        return;
+    }
+    item = proto_tree_add_item_ret_uint(tree, hf_ping_ttl, data, 0, PING_TTL_LEN, ENC_BIG_ENDIAN,
+                                        &ttl);
+    proto_item_append_text(item, " (%u.%u seconds)", ttl / 10, ttl % 10);
+    wmem_strbuf_append_printf(summary, " ttl=%u.%us", ttl / 10, ttl % 10);
+    show_ping_context(ctx, tree, data, PING_TTL_LEN, summary);
+    zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
+}
+
+static void dissect_pong(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "PONG");
+
+    show_ping_context(ctx, tree, data, 0, summary);
+    zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
+}
+
+/* ERROR: RFC 23 "error": length, reason. */
+void zmtp_dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigned offset)
+{
+    unsigned there = tvb_reported_length(data) - offset;
+    const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
+    const char *prefix = mechanism == &zmtp_mechanism_null ? "" : mechanism->name;
+    const char *reason;
+    proto_item *item;
+    uint32_t len;
+
+    if (there == 0) {
+        zmtp_malformed(ctx, ctx->root, "ERROR is cut short: it has no reason length");
+        zmtp_info_add(ctx, "ERROR (malformed)");
+        return;
+    }
+    item = proto_tree_add_item_ret_uint(tree, hf_reason_length, data, (int)offset, 1,
+                                        ENC_BIG_ENDIAN, &len);
+    if (len != there - 1) {
+        expert_add_info_format(ctx->pinfo, item, &ei_error_length,
+                               "The reason's length is %u but %u octets follow (libzmq 4.1.0 to "
+                               "4.2.0 send this)",
+                               len, there - 1);
+        len = MIN(len, there - 1);
+        if (len == 0)
+            len = there - 1;
+    }
+    zmtp_add_text(ctx, tree, hf_reason, data, offset + 1, len);
+    reason = zmtp_printable(ctx->pinfo, data, offset + 1, len);
+    zmtp_info_add_format(ctx, "%s%sERROR %s", prefix, *prefix ? " " : "", reason);
+    zmtp_handshake_failed(ctx, wmem_strdup_printf(ctx->pinfo->pool, "refused: ERROR %s", reason));
+}
+
+static void dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    zmtp_dissect_error(ctx, tree, data, 0);
+}
+
+static const struct {
+    const char *name;
+    void (*dissect)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data);
+} common_commands[] = {
+    {"SUBSCRIBE", dissect_subscribe}, {"CANCEL", dissect_cancel}, {"JOIN", dissect_join},
+    {"LEAVE", dissect_leave},         {"PING", dissect_ping},     {"PONG", dissect_pong},
+    {"ERROR", dissect_error},
+};
+
+static bool dissect_common(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
+{
+    for (size_t i = 0; i < array_length(common_commands); i++) {
+        if (strcmp(name, common_commands[i].name) == 0) {
+            common_commands[i].dissect(ctx, tree, data);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Any command ---- */
+
+/* libzmq 4.3.4 and 4.3.5 send PLAIN's ERROR without a name length: "^RROR", from a C string literal
+ * "\x05E" that compilers read as "\x5E". */
+static bool dissect_broken_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body)
+{
+    static const uint8_t broken[] = {'^', 'R', 'R', 'O', 'R'};
+    proto_item *item;
+
+    if (tvb_reported_length(body) <= sizeof broken ||
+        tvb_memeql(body, 0, broken, sizeof broken) != 0)
+        return false;
+    item = proto_tree_add_string(tree, hf_command_name, body, 0, sizeof broken, "ERROR");
+    expert_add_info(ctx->pinfo, item, &ei_error_name);
+    zmtp_show_role(ctx, tree, body);
+    zmtp_dissect_error(ctx, tree, body, sizeof broken);
+    return true;
+}
+
+void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, bool outer)
+{
+    const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
+    unsigned len = tvb_reported_length(body);
+    unsigned name_len = len > 0 ? tvb_get_uint8(body, 0) : 0;
+    const char *name;
+    tvbuff_t *data;
+
+    if (dissect_broken_error(ctx, tree, body))
+        return;
+    if (name_len == 0 || name_len + 1 > len) {
+        if (len > 0)
+            proto_tree_add_item(tree, hf_command_data, body, 0, (int)len, ENC_NA);
+        /* GSSAPI's client sends an empty command between INITIATE and READY. */
+        if (mechanism->command && mechanism->command(ctx, tree, body, ""))
+            return;
+        zmtp_malformed(ctx, ctx->root,
+                       "Not a command: its name should have %u octets and the body has %u",
+                       name_len, len);
+        zmtp_info_add(ctx, "Command (malformed)");
+        return;
+    }
+    zmtp_add_command_name(ctx, tree, body, 0, name_len);
+    name = tvb_format_text(ctx->pinfo->pool, body, 1, (int)name_len);
+    data = tvb_new_subset_remaining(body, (int)(1 + name_len));
+    if (outer && mechanism->command && mechanism->command(ctx, tree, data, name)) {
+        if (mechanism != &zmtp_mechanism_null)
+            proto_item_append_text(ctx->root, ", %s %s", mechanism->name, name);
+        else
+            proto_item_append_text(ctx->root, ", %s", name);
+        return;
+    }
+    proto_item_append_text(ctx->root, ", %s", name);
+    zmtp_show_role(ctx, tree, body);
+    if (dissect_common(ctx, tree, data, name))
+        return;
+    if (tvb_reported_length(data) > 0)
+        proto_tree_add_item(tree, hf_command_data, data, 0, -1, ENC_NA);
+    expert_add_info_format(ctx->pinfo, ctx->root, &ei_command_unknown,
+                           "Command %s is not known for mechanism %s", name, mechanism->name);
+    zmtp_info_add_format(ctx, "%s (unknown command)", name);
+}
+
+void zmtp_register_command(const struct zmtp_registry *registry)
+{
+    static hf_register_info hf[] = {
+        {&hf_command_name,
+         {"Command name", "zmtp.command-name", FT_STRING, BASE_NONE, NULL, 0x0, NULL, HFILL}},
+        {&hf_command_name_length,
+         {"Command name length", "zmtp.command-name.length", FT_UINT8, BASE_DEC, NULL, 0x0, NULL,
+          HFILL}},
+        {&hf_command_data,
+         {"Command data", "zmtp.command.data", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "Data of a command that is not known or not well-formed", HFILL}},
+        {&hf_reason,
+         {"Reason", "zmtp.reason", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Why the peer refused; libzmq sends the ZAP status code", HFILL}},
+        {&hf_reason_length,
+         {"Reason length", "zmtp.reason.length", FT_UINT8, BASE_DEC, NULL, 0x0, NULL, HFILL}},
+        {&hf_ping_ttl,
+         {"TTL", "zmtp.ping.ttl", FT_UINT16, BASE_DEC, NULL, 0x0, "In tenths of a second", HFILL}},
+        {&hf_ping_context,
+         {"Context", "zmtp.ping.context", FT_STRING, BASE_NONE, NULL, 0x0,
+          "PONG returns the context of the PING it answers", HFILL}},
+        {&hf_group,
+         {"Group", "zmtp.group", FT_STRING, BASE_NONE, NULL, 0x0, "Group of RADIO and DISH sockets",
+          HFILL}},
+        {&hf_role,
+         {"Role of sender", "zmtp.role", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Who the sender is in the security handshake; the client begins it", HFILL}},
+    };
+    static ei_register_info ei[] = {
+        {&ei_command_malformed,
+         {"zmtp.command.malformed", PI_MALFORMED, PI_ERROR, "Malformed command", EXPFILL}},
+        {&ei_command_unknown,
+         {"zmtp.command.unknown", PI_UNDECODED, PI_NOTE, "Unknown command", EXPFILL}},
+        {&ei_error_name,
+         {"zmtp.error.name", PI_PROTOCOL, PI_NOTE,
+          "ERROR sent as \"^RROR\" without a name length: a defect of libzmq 4.3.4 and 4.3.5; "
+          "peers that follow RFC 23 cannot read it",
+          EXPFILL}},
+        {&ei_error_length,
+         {"zmtp.error.length", PI_PROTOCOL, PI_WARN, "Wrong length of the reason", EXPFILL}},
+    };
+
+    proto_register_field_array(registry->proto, hf, array_length(hf));
+    expert_register_field_array(registry->expert, ei, array_length(ei));
+}

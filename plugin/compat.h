@@ -1,0 +1,33 @@
+/* compat.h - the differences between Wireshark 4.0, 4.4 and 4.6 that this plugin meets, in one
+ * place.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef ZMTP_COMPAT_H
+#define ZMTP_COMPAT_H
+
+#include <ws_version.h>
+
+#define ZMTP_WIRESHARK_AT_LEAST(major, minor)                                                      \
+    (WIRESHARK_VERSION_MAJOR > (major) ||                                                          \
+     (WIRESHARK_VERSION_MAJOR == (major) && WIRESHARK_VERSION_MINOR >= (minor)))
+
+#if ZMTP_WIRESHARK_AT_LEAST(4, 6)
+#include <epan/tfs.h> /* before, packet.h brought it */
+#endif
+
+#if ZMTP_WIRESHARK_AT_LEAST(4, 4)
+/* What callbacks return, and which names the octet getters have. */
+typedef bool zmtp_bool;
+#define ZMTP_TRUE true
+#define ZMTP_FALSE false
+#define zmtp_format_text(scope, text, len) format_text((scope), (text), (len))
+#else
+typedef gboolean zmtp_bool;
+#define ZMTP_TRUE TRUE
+#define ZMTP_FALSE FALSE
+#define tvb_get_uint8 tvb_get_guint8
+#define zmtp_format_text(scope, text, len) format_text((scope), (const guchar *)(text), (len))
+#endif
+
+#endif

@@ -1,0 +1,572 @@
+/* mech_curve.c - CURVE (RFC 25, 26): authenticated, encrypted connections.
+ *
+ * Sizes in octets; [ ] is a box: what only the holders of the right keys can open.
+ *
+ *   HELLO     C->S  version 2, padding 72, C' 32, nonce 8, [64 zeros] 80
+ *   WELCOME   S->C  nonce 16, [S' 32, cookie 96] 144
+ *   INITIATE  C->S  cookie 96, nonce 8, [C 32, nonce 16, vouch 80, metadata] 144 and more
+ *   READY     S->C  nonce 8, [metadata] 16 and more
+ *   MESSAGE   both  nonce 8, [flags 1, payload] 17 and more
+ *   cookie          nonce 16, [C' 32, s' 32] 80, under a key that only the server knows
+ *   vouch           [C' 32, S 32] 80
+ *
+ * RFC 26's prose gives HELLO 70 octets of padding; its grammar and every peer have 72.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "zmtp.h"
+
+#include "../decrypt/curve.h"
+
+#define NAME_LEN 8 /* "\x07MESSAGE" */
+
+#define HELLO_PADDING_AT 2
+#define HELLO_PADDING_LEN 72
+#define HELLO_KEY_AT 74
+#define HELLO_NONCE_AT 106
+#define HELLO_BOX_AT 114
+#define HELLO_LEN 194
+#define WELCOME_BOX_AT 16
+#define WELCOME_LEN 160
+#define INITIATE_NONCE_AT 96
+#define INITIATE_BOX_AT 104
+#define INITIATE_MIN 248
+#define VOUCH_NONCE_AT 32 /* in the box of INITIATE */
+#define VOUCH_BOX_AT 48
+#define VOUCH_METADATA_AT 128
+#define READY_BOX_AT 8
+#define READY_MIN 24
+#define MESSAGE_BOX_MIN 17
+
+#define PAYLOAD_MORE 0x01 /* RFC 26 "payload"; not the values of the frame's flags */
+#define PAYLOAD_COMMAND 0x02
+
+static int hf_version = -1;
+static int hf_version_major = -1;
+static int hf_version_minor = -1;
+static int hf_padding = -1;
+static int hf_client_transient = -1;
+static int hf_server_transient = -1;
+static int hf_client_permanent = -1;
+static int hf_server_permanent = -1;
+static int hf_nonce = -1;
+static int hf_counter = -1;
+static int hf_signature = -1;
+static int hf_box = -1;
+static int hf_cookie = -1;
+static int hf_vouch = -1;
+static int hf_zeros = -1;
+static int hf_vouched_key = -1;
+static int hf_cookie_key = -1;
+static int hf_decrypted = -1;
+static int hf_key_source = -1;
+static int hf_not_decrypted = -1;
+static int hf_payload_flags = -1;
+static int hf_payload_more = -1;
+static int hf_payload_command = -1;
+static int ett_version = -1;
+static int ett_box = -1;
+static int ett_payload_flags = -1;
+static expert_field ei_damaged = EI_INIT;
+static expert_field ei_wrong_key = EI_INIT;
+
+/* ---- Sessions ---- */
+
+/* The session of the handshake in which `client_dir` is the client's direction. */
+static struct zmtp_curve_session *session_of(struct zmtp_ctx *ctx, unsigned client_dir)
+{
+    struct zmtp_curve_session **session = &ctx->conn->curve[client_dir];
+
+    if (!*session)
+        *session = zmtp_curve_session_new(zmtp_keys());
+    else
+        zmtp_keys(); /* a live key log may have grown */
+    return *session;
+}
+
+/* Traffic belongs to the session of the client that is known; to the first while none is. */
+static struct zmtp_curve_session *traffic_session(struct zmtp_ctx *ctx)
+{
+    return session_of(ctx, ctx->conn->client > 0 ? 1 : 0);
+}
+
+/* A box told who is who, in a connection whose start is not in the capture. */
+static void learn_sender(struct zmtp_ctx *ctx, enum zmtp_sender sender)
+{
+    bool unknown = ctx->conn->client < 0;
+
+    zmtp_learn_client(ctx, sender == ZMTP_SENDER_CLIENT);
+    if (unknown && ctx->conn->client == 1) {
+        ctx->conn->curve[1] = ctx->conn->curve[0];
+        ctx->conn->curve[0] = NULL;
+    }
+}
+
+/* ---- Boxes ---- */
+
+enum box_kind { BOX_HELLO, BOX_WELCOME, BOX_COOKIE, BOX_VOUCH, BOX_SESSION };
+
+static const char *const needs[] = {
+    [BOX_HELLO] = "no key: needs the server's permanent secret key, or the client's transient "
+                  "secret key and the server's public key",
+    [BOX_WELCOME] = "no key: needs the server's permanent secret key, or the client's transient "
+                    "secret key and the server's public key",
+    [BOX_COOKIE] = "no key: needs the server's cookie key",
+    [BOX_VOUCH] = "no key: needs the client's permanent or the server's transient secret key",
+    [BOX_SESSION] = "no key: needs this connection's session key, or a transient secret key; "
+                    "permanent keys do not open it, for CURVE has forward secrecy",
+};
+
+static const char *why_not(struct zmtp_ctx *ctx, enum box_kind kind, struct zmtp_box_result result)
+{
+    switch (result.status) {
+    case ZMTP_BOX_WRONG_KEY:
+        return wmem_strdup_printf(ctx->pinfo->pool,
+                                  "wrong key: the %s that the %s gives for this connection does "
+                                  "not open the box",
+                                  zmtp_key_kind_name(result.kind),
+                                  zmtp_key_source_name(result.source));
+    case ZMTP_BOX_DAMAGED:
+        return "damaged: it fails authentication under the key that opens this connection's boxes";
+    default:
+        return zmtp_keyring_count(zmtp_keys()) == 0
+                   ? "no key: none were given (preference zmtp.keylog_file)"
+                   : needs[kind];
+    }
+}
+
+/* The box, and whether it was opened, with what, or why not. */
+static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, int hf,
+                            unsigned offset, unsigned len, enum box_kind kind,
+                            struct zmtp_box_result result)
+{
+    bool opened = result.status == ZMTP_BOX_OPENED;
+    proto_item *box = proto_tree_add_item(tree, hf, tvb, (int)offset, (int)len, ENC_NA);
+    proto_tree *box_tree = proto_item_add_subtree(box, ett_box);
+    proto_item *item =
+        proto_tree_add_boolean(box_tree, hf_decrypted, tvb, (int)offset, (int)len, opened);
+
+    proto_item_set_generated(item);
+    if (!tree)
+        return box_tree;
+    if (opened)
+        item = proto_tree_add_string_format_value(
+            box_tree, hf_key_source, tvb, 0, 0, zmtp_key_source_name(result.source), "%s (%s)",
+            zmtp_key_source_name(result.source), zmtp_key_kind_name(result.kind));
+    else
+        item = proto_tree_add_string(box_tree, hf_not_decrypted, tvb, 0, 0,
+                                     why_not(ctx, kind, result));
+    proto_item_set_generated(item);
+    if (result.status == ZMTP_BOX_DAMAGED)
+        expert_add_info(ctx->pinfo, box, &ei_damaged);
+    else if (result.status == ZMTP_BOX_WRONG_KEY)
+        expert_add_info(ctx->pinfo, box, &ei_wrong_key);
+    return box_tree;
+}
+
+/* A data source for the plaintext of a handshake's box. */
+static tvbuff_t *plaintext_source(struct zmtp_ctx *ctx, const uint8_t *plain, unsigned len,
+                                  const char *name)
+{
+    uint8_t *copy = (uint8_t *)wmem_memdup(ctx->pinfo->pool, plain, len);
+    tvbuff_t *tvb = tvb_new_child_real_data(ctx->tvb, copy, len, (int)len);
+
+    add_new_data_source(ctx->pinfo, tvb, name);
+    return tvb;
+}
+
+static void show_key(proto_tree *tree, int hf, tvbuff_t *tvb, unsigned offset)
+{
+    proto_tree_add_item(tree, hf, tvb, (int)offset, ZMTP_KEY_SIZE, ENC_NA);
+}
+
+static void show_short_nonce(proto_tree *tree, tvbuff_t *tvb, unsigned offset)
+{
+    proto_tree_add_item(tree, hf_nonce, tvb, (int)offset, ZMTP_SHORT_NONCE_SIZE, ENC_NA);
+    proto_tree_add_item(tree, hf_counter, tvb, (int)offset, ZMTP_SHORT_NONCE_SIZE, ENC_BIG_ENDIAN);
+}
+
+/* The server's permanent public key, once a box has told it. */
+static void show_server_permanent(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
+                                  const struct zmtp_curve_session *session)
+{
+    const uint8_t *key = zmtp_curve_server_permanent(session, ctx->pinfo->num);
+
+    if (key)
+        proto_item_set_generated(proto_tree_add_bytes_with_length(tree, hf_server_permanent, tvb, 0,
+                                                                  0, key, ZMTP_KEY_SIZE));
+}
+
+/* The cookie's other half is s', a secret: it is in no tree and in no data source. */
+static void show_cookie(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, unsigned offset,
+                        struct zmtp_curve_session *session)
+{
+    uint8_t client_transient[ZMTP_KEY_SIZE];
+    struct zmtp_box_result result =
+        zmtp_curve_open_cookie(session, ctx->pinfo->num,
+                               tvb_get_ptr(tvb, (int)offset, ZMTP_COOKIE_SIZE), client_transient);
+    proto_tree *box =
+        show_box(ctx, tree, tvb, hf_cookie, offset, ZMTP_COOKIE_SIZE, BOX_COOKIE, result);
+
+    if (result.status == ZMTP_BOX_OPENED)
+        show_key(box, hf_cookie_key,
+                 plaintext_source(ctx, client_transient, ZMTP_KEY_SIZE,
+                                  "Decrypted CURVE cookie (without s')"),
+                 0);
+}
+
+/* ---- Handshake ---- */
+
+static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                          wmem_strbuf_t *summary _U_)
+{
+    struct zmtp_curve_session *session = session_of(ctx, ctx->dir);
+    uint8_t plain[ZMTP_HELLO_PLAIN_SIZE];
+    struct zmtp_box_result result;
+    proto_tree *sub;
+    proto_item *item;
+    uint8_t major = tvb_get_uint8(data, 0);
+    uint8_t minor = tvb_get_uint8(data, 1);
+
+    item = proto_tree_add_string(tree, hf_version, data, 0, 2,
+                                 wmem_strdup_printf(ctx->pinfo->pool, "%u.%u", major, minor));
+    sub = proto_item_add_subtree(item, ett_version);
+    proto_tree_add_item(sub, hf_version_major, data, 0, 1, ENC_NA);
+    proto_tree_add_item(sub, hf_version_minor, data, 1, 1, ENC_NA);
+    proto_tree_add_item(tree, hf_padding, data, HELLO_PADDING_AT, HELLO_PADDING_LEN, ENC_NA);
+    show_key(tree, hf_client_transient, data, HELLO_KEY_AT);
+    zmtp_curve_note_client_transient(session, ctx->pinfo->num,
+                                     tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE));
+    show_short_nonce(tree, data, HELLO_NONCE_AT);
+    result = zmtp_curve_open_hello(session, ctx->pinfo->num,
+                                   tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE),
+                                   tvb_get_ptr(data, HELLO_NONCE_AT, ZMTP_SHORT_NONCE_SIZE),
+                                   tvb_get_ptr(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE), plain);
+    sub = show_box(ctx, tree, data, hf_signature, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE, BOX_HELLO,
+                   result);
+    if (result.status != ZMTP_BOX_OPENED)
+        return;
+    show_server_permanent(ctx, sub, data, session);
+    proto_tree_add_item(
+        sub, hf_zeros,
+        plaintext_source(ctx, plain, sizeof plain, "Decrypted CURVE HELLO signature"), 0,
+        sizeof plain, ENC_NA);
+}
+
+static void dissect_welcome(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                            wmem_strbuf_t *summary _U_)
+{
+    struct zmtp_curve_session *session = session_of(ctx, !ctx->dir);
+    uint8_t plain[ZMTP_WELCOME_PLAIN_SIZE];
+    struct zmtp_box_result result;
+    proto_tree *box;
+    tvbuff_t *opened;
+
+    proto_tree_add_item(tree, hf_nonce, data, 0, ZMTP_LONG_NONCE_SIZE, ENC_NA);
+    result = zmtp_curve_open_welcome(
+        session, ctx->pinfo->num, tvb_get_ptr(data, 0, ZMTP_LONG_NONCE_SIZE),
+        tvb_get_ptr(data, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE), plain);
+    box = show_box(ctx, tree, data, hf_box, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE, BOX_WELCOME,
+                   result);
+    if (result.status != ZMTP_BOX_OPENED)
+        return;
+    opened = plaintext_source(ctx, plain, sizeof plain, "Decrypted CURVE WELCOME");
+    show_key(box, hf_server_transient, opened, 0);
+    show_cookie(ctx, box, opened, ZMTP_KEY_SIZE, session);
+}
+
+static void show_vouch(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
+                       struct zmtp_curve_session *session)
+{
+    uint8_t plain[ZMTP_VOUCH_PLAIN_SIZE];
+    struct zmtp_box_result result;
+    proto_tree *box;
+    tvbuff_t *tvb;
+
+    proto_tree_add_item(tree, hf_nonce, opened, VOUCH_NONCE_AT, ZMTP_LONG_NONCE_SIZE, ENC_NA);
+    result = zmtp_curve_open_vouch(session, ctx->pinfo->num, tvb_get_ptr(opened, 0, ZMTP_KEY_SIZE),
+                                   tvb_get_ptr(opened, VOUCH_NONCE_AT, ZMTP_LONG_NONCE_SIZE),
+                                   tvb_get_ptr(opened, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE), plain);
+    box =
+        show_box(ctx, tree, opened, hf_vouch, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE, BOX_VOUCH, result);
+    if (result.status != ZMTP_BOX_OPENED)
+        return;
+    tvb = plaintext_source(ctx, plain, sizeof plain, "Decrypted CURVE vouch");
+    show_key(box, hf_vouched_key, tvb, 0);
+    show_key(box, hf_server_permanent, tvb, ZMTP_KEY_SIZE);
+}
+
+static void dissect_initiate(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                             wmem_strbuf_t *summary)
+{
+    struct zmtp_curve_session *session = session_of(ctx, ctx->dir);
+    unsigned box_len = tvb_reported_length(data) - INITIATE_BOX_AT;
+    uint8_t *plain = (uint8_t *)wmem_alloc(ctx->pinfo->pool, box_len);
+    struct zmtp_box_result result;
+    proto_tree *box;
+    tvbuff_t *opened;
+
+    show_cookie(ctx, tree, data, 0, session);
+    show_short_nonce(tree, data, INITIATE_NONCE_AT);
+    result = zmtp_curve_open_initiate(
+        session, ctx->pinfo->num, tvb_get_ptr(data, INITIATE_NONCE_AT, ZMTP_SHORT_NONCE_SIZE),
+        tvb_get_ptr(data, INITIATE_BOX_AT, (int)box_len), box_len, plain);
+    box = show_box(ctx, tree, data, hf_box, INITIATE_BOX_AT, box_len, BOX_SESSION, result);
+    if (result.status != ZMTP_BOX_OPENED)
+        return;
+    opened = plaintext_source(ctx, plain, box_len - ZMTP_BOX_OVERHEAD, "Decrypted CURVE INITIATE");
+    show_key(box, hf_client_permanent, opened, 0);
+    show_vouch(ctx, box, opened, session);
+    zmtp_dissect_metadata(ctx, box, opened, VOUCH_METADATA_AT, summary);
+    wmem_strbuf_append(summary, " (decrypted)");
+}
+
+static void dissect_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                          wmem_strbuf_t *summary)
+{
+    struct zmtp_curve_session *session = session_of(ctx, !ctx->dir);
+    unsigned box_len = tvb_reported_length(data) - READY_BOX_AT;
+    uint8_t *plain = (uint8_t *)wmem_alloc(ctx->pinfo->pool, box_len);
+    struct zmtp_box_result result;
+    proto_tree *box;
+
+    show_short_nonce(tree, data, 0);
+    result =
+        zmtp_curve_open_ready(session, ctx->pinfo->num, tvb_get_ptr(data, 0, ZMTP_SHORT_NONCE_SIZE),
+                              tvb_get_ptr(data, READY_BOX_AT, (int)box_len), box_len, plain);
+    box = show_box(ctx, tree, data, hf_box, READY_BOX_AT, box_len, BOX_SESSION, result);
+    if (result.status == ZMTP_BOX_OPENED) {
+        zmtp_dissect_metadata(
+            ctx, box,
+            plaintext_source(ctx, plain, box_len - ZMTP_BOX_OVERHEAD, "Decrypted CURVE READY"), 0,
+            summary);
+        wmem_strbuf_append(summary, " (decrypted)");
+    }
+    zmtp_ready_seen(ctx, false);
+}
+
+static const struct handshake_command {
+    const char *name;
+    bool from_client;
+    unsigned min_len; /* of the data behind the name */
+    unsigned max_len;
+    void (*dissect)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, wmem_strbuf_t *summary);
+} handshake_commands[] = {
+    {"HELLO", true, HELLO_LEN, HELLO_LEN, dissect_hello},
+    {"WELCOME", false, WELCOME_LEN, WELCOME_LEN, dissect_welcome},
+    {"INITIATE", true, INITIATE_MIN, UINT_MAX, dissect_initiate},
+    {"READY", false, READY_MIN, UINT_MAX, dissect_ready},
+};
+
+static void dissect_handshake(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                              const struct handshake_command *command)
+{
+    wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "CURVE ");
+    unsigned len = tvb_reported_length(data);
+
+    wmem_strbuf_append(summary, command->name);
+    zmtp_learn_client(ctx, command->from_client);
+    zmtp_show_role(ctx, tree, data);
+    if (len < command->min_len || len > command->max_len) {
+        zmtp_malformed(ctx, ctx->root,
+                       "CURVE %s has %u octets of data and should have %u%s (RFC 26): the other "
+                       "side will close the connection",
+                       command->name, len, command->min_len,
+                       command->max_len > command->min_len ? " or more" : "");
+        wmem_strbuf_append(summary, " (malformed)");
+    } else if (tvb_captured_length(data) < len) {
+        wmem_strbuf_append(summary, " (cut short)");
+        zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
+        command->dissect(ctx, tree, data, summary); /* as far as it goes */
+        return;
+    } else {
+        command->dissect(ctx, tree, data, summary);
+    }
+    zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
+}
+
+static bool curve_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
+{
+    for (size_t i = 0; i < array_length(handshake_commands); i++) {
+        if (strcmp(name, handshake_commands[i].name) == 0) {
+            dissect_handshake(ctx, tree, data, &handshake_commands[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Traffic ---- */
+
+static enum zmtp_sender sender_of(const struct zmtp_ctx *ctx)
+{
+    const char *role = zmtp_sender_role(ctx);
+
+    if (!role)
+        return ZMTP_SENDER_UNKNOWN;
+    return *role == 'c' ? ZMTP_SENDER_CLIENT : ZMTP_SENDER_SERVER;
+}
+
+/* What was in the box: flags, then a command or a part of a message. */
+static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened)
+{
+    static int *const flag_fields[] = {&hf_payload_command, &hf_payload_more, NULL};
+    uint8_t flags = tvb_get_uint8(opened, 0);
+    tvbuff_t *payload = tvb_new_subset_remaining(opened, 1);
+    /* Some peers (chumak) set MORE on the frame around the box only. */
+    bool more = ((flags & PAYLOAD_MORE) |
+                 (tvb_get_uint8(ctx->tvb, (int)ctx->offset) & ZMTP_FLAG_MORE)) != 0;
+
+    proto_tree_add_bitmask(tree, opened, 0, hf_payload_flags, ett_payload_flags, flag_fields,
+                           ENC_NA);
+    if (flags & PAYLOAD_COMMAND)
+        zmtp_dissect_command(ctx, tree, payload, false);
+    else
+        zmtp_dissect_payload(ctx, tree, payload, more, ZMTP_DECRYPTED);
+}
+
+static void show_closed(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, unsigned box_len,
+                        const char *why)
+{
+    unsigned payload_len = box_len < MESSAGE_BOX_MIN ? 0 : box_len - MESSAGE_BOX_MIN;
+
+    zmtp_show_role(ctx, tree, body);
+    proto_item_append_text(ctx->root, ", CURVE MESSAGE, %u octets (%s)", payload_len, why);
+    zmtp_info_add_data(ctx, 0, false, payload_len, ZMTP_ENCRYPTED);
+}
+
+static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
+                          bool outer_command _U_)
+{
+    unsigned len = tvb_reported_length(body);
+    unsigned box_at = NAME_LEN + ZMTP_SHORT_NONCE_SIZE;
+    unsigned box_len = len > box_at ? len - box_at : 0;
+    enum zmtp_sender sender = sender_of(ctx);
+    struct zmtp_curve_session *session;
+    struct zmtp_box_result result;
+    uint8_t *plain;
+
+    zmtp_add_command_name(ctx, tree, body, 0, NAME_LEN - 1);
+    if (box_len < MESSAGE_BOX_MIN) {
+        zmtp_malformed(ctx, ctx->root,
+                       "CURVE MESSAGE has %u octets and should have at least %u (RFC 26)", len,
+                       box_at + MESSAGE_BOX_MIN);
+        zmtp_info_add(ctx, "CURVE MESSAGE (malformed)");
+        return;
+    }
+    if (tvb_captured_length(body) < len) {
+        show_closed(ctx, tree, body, box_len, "cut short in the capture");
+        show_short_nonce(tree, body, NAME_LEN);
+        proto_tree_add_item(tree, hf_box, body, (int)box_at, -1, ENC_NA);
+        return;
+    }
+    show_short_nonce(tree, body, NAME_LEN);
+    session = traffic_session(ctx);
+    plain = zmtp_plaintext_room(ctx, box_len - ZMTP_BOX_OVERHEAD);
+    result = zmtp_curve_open_message(session, ctx->pinfo->num, &sender,
+                                     tvb_get_ptr(body, NAME_LEN, ZMTP_SHORT_NONCE_SIZE),
+                                     tvb_get_ptr(body, (int)box_at, (int)box_len), box_len, plain);
+    show_box(ctx, tree, body, hf_box, box_at, box_len, BOX_SESSION, result);
+    if (result.status != ZMTP_BOX_OPENED) {
+        if (result.status == ZMTP_BOX_DAMAGED)
+            ctx->part = -1; /* who knows whether it said MORE */
+        show_closed(ctx, tree, body, box_len, "encrypted");
+        return;
+    }
+    learn_sender(ctx, sender);
+    dissect_opened(ctx, tree, zmtp_plaintext_keep(ctx, box_len - ZMTP_BOX_OVERHEAD));
+}
+
+/* ---- Registration ---- */
+
+static void curve_register(const struct zmtp_registry *registry)
+{
+    static hf_register_info hf[] = {
+        {&hf_version,
+         {"CurveZMQ version", "zmtp.curvezmq.version", FT_STRING, BASE_NONE, NULL, 0x0, NULL,
+          HFILL}},
+        {&hf_version_major,
+         {"Major version", "zmtp.curvezmq.version.major", FT_UINT8, BASE_DEC, NULL, 0x0, NULL,
+          HFILL}},
+        {&hf_version_minor,
+         {"Minor version", "zmtp.curvezmq.version.minor", FT_UINT8, BASE_DEC, NULL, 0x0, NULL,
+          HFILL}},
+        {&hf_padding, {"Padding", "zmtp.padding", FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
+        {&hf_client_transient,
+         {"Client transient public key (C')", "zmtp.curvezmq.publickey", FT_BYTES, BASE_NONE, NULL,
+          0x0, "Made for this connection; a key log is looked up by it", HFILL}},
+        {&hf_server_transient,
+         {"Server transient public key (S')", "zmtp.curvezmq.server_transient_key", FT_BYTES,
+          BASE_NONE, NULL, 0x0, "Made for this connection", HFILL}},
+        {&hf_client_permanent,
+         {"Client permanent public key (C)", "zmtp.curvezmq.client_permanent_key", FT_BYTES,
+          BASE_NONE, NULL, 0x0, "Who the client is", HFILL}},
+        {&hf_server_permanent,
+         {"Server permanent public key (S)", "zmtp.curvezmq.server_permanent_key", FT_BYTES,
+          BASE_NONE, NULL, 0x0, "The server that the client means to talk to", HFILL}},
+        {&hf_nonce, {"Nonce", "zmtp.curvezmq.nonce", FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
+        {&hf_counter,
+         {"Nonce counter", "zmtp.curvezmq.nonce.counter", FT_UINT64, BASE_DEC, NULL, 0x0,
+          "A short nonce as a number", HFILL}},
+        {&hf_signature,
+         {"Signature box", "zmtp.curvezmq.signature", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "Shows that the client knows the server's public key", HFILL}},
+        {&hf_box, {"Box", "zmtp.curvezmq.box", FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
+        {&hf_cookie,
+         {"Cookie", "zmtp.curvezmq.cookie", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "Holds the server's state while it keeps none", HFILL}},
+        {&hf_vouch,
+         {"Vouch box", "zmtp.curvezmq.vouch", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "The client's proof that C' is its own", HFILL}},
+        {&hf_zeros, {"Zeros", "zmtp.curvezmq.zeros", FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
+        {&hf_vouched_key,
+         {"Vouched client transient public key (C')", "zmtp.curvezmq.vouch.client_transient_key",
+          FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
+        {&hf_cookie_key,
+         {"Client transient public key (C') in the cookie",
+          "zmtp.curvezmq.cookie.client_transient_key", FT_BYTES, BASE_NONE, NULL, 0x0, NULL,
+          HFILL}},
+        {&hf_decrypted,
+         {"Decrypted", "zmtp.curvezmq.decrypted", FT_BOOLEAN, BASE_NONE, TFS(&tfs_yes_no), 0x0,
+          "Whether this box was opened", HFILL}},
+        {&hf_key_source,
+         {"Key source", "zmtp.curvezmq.key_source", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Where the key that opened this box came from", HFILL}},
+        {&hf_not_decrypted,
+         {"Not decrypted", "zmtp.curvezmq.not_decrypted", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Why this box was not opened", HFILL}},
+        {&hf_payload_flags,
+         {"Payload flags", "zmtp.curvezmq.payload.flags", FT_UINT8, BASE_HEX, NULL, 0x0,
+          "The octet before the payload, inside the box", HFILL}},
+        {&hf_payload_more,
+         {"More", "zmtp.curvezmq.payload.flags.more", FT_BOOLEAN, 8, TFS(&tfs_set_notset),
+          PAYLOAD_MORE, "Another part of the message follows", HFILL}},
+        {&hf_payload_command,
+         {"Command", "zmtp.curvezmq.payload.flags.command", FT_BOOLEAN, 8, TFS(&tfs_set_notset),
+          PAYLOAD_COMMAND, NULL, HFILL}},
+    };
+    static int *ett[] = {&ett_version, &ett_box, &ett_payload_flags};
+    static ei_register_info ei[] = {
+        {&ei_damaged,
+         {"zmtp.curvezmq.damaged", PI_SECURITY, PI_WARN,
+          "The box fails authentication although the key is right: damaged or tampered with",
+          EXPFILL}},
+        {&ei_wrong_key,
+         {"zmtp.curvezmq.wrong_key", PI_UNDECODED, PI_NOTE,
+          "The key given for this connection does not open this box; is the key log of this "
+          "capture?",
+          EXPFILL}},
+    };
+
+    proto_register_field_array(registry->proto, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    expert_register_field_array(registry->expert, ei, array_length(ei));
+}
+
+const struct zmtp_mechanism zmtp_mechanism_curve = {
+    .name = "CURVE",
+    .always_protected = true,
+    .command = curve_command,
+    .protected_frame = curve_message,
+    .register_fields = curve_register,
+};

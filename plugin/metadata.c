@@ -1,0 +1,106 @@
+/* metadata.c - connection properties, as READY and INITIATE carry them (RFC 23 "metadata").
+ *
+ *   property = name value
+ *   name     = OCTET 1*255name-char      length, then the name
+ *   value    = 4OCTET *OCTET             length, then the value
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "zmtp.h"
+
+#define VALUE_LENGTH_LEN 4
+#define MAX_SUMMARY_OCTETS 200
+
+static int hf_key = -1;
+static int hf_key_length = -1;
+static int hf_value = -1;
+static int hf_value_length = -1;
+static int hf_socket_type = -1;
+static int hf_identity = -1;
+static int ett_property = -1;
+static expert_field ei_metadata_malformed = EI_INIT;
+
+/* The properties that have a field of their own; RFC 23 compares names without case. */
+static void show_known_property(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
+                                const char *name, unsigned offset, unsigned len)
+{
+    if (g_ascii_strcasecmp(name, "Socket-Type") == 0) {
+        zmtp_add_text(ctx, tree, hf_socket_type, tvb, offset, len);
+        zmtp_learn_socket_type(ctx, tvb_format_text(ctx->pinfo->pool, tvb, (int)offset, (int)len));
+    } else if (g_ascii_strcasecmp(name, "Identity") == 0) {
+        proto_tree_add_item(tree, hf_identity, tvb, (int)offset, (int)len, ENC_NA);
+    }
+}
+
+void zmtp_dissect_metadata(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, unsigned offset,
+                           wmem_strbuf_t *summary)
+{
+    unsigned end = tvb_reported_length(tvb);
+
+    while (offset < end) {
+        unsigned name_len = tvb_get_uint8(tvb, (int)offset);
+        unsigned value_at = offset + 1 + name_len + VALUE_LENGTH_LEN;
+        uint32_t value_len;
+        proto_tree *property;
+        const char *label;
+
+        if (name_len == 0 || value_at > end ||
+            (value_len = tvb_get_ntohl(tvb, (int)(value_at - VALUE_LENGTH_LEN))) > end - value_at) {
+            proto_tree_add_expert_format(
+                tree, ctx->pinfo, &ei_metadata_malformed, tvb, (int)offset, (int)(end - offset),
+                "Metadata is cut short or damaged: no whole property in the last %u octets "
+                "(RFC 23: name length, name, 4-octet value length, value)",
+                end - offset);
+            return;
+        }
+        label = tvb_format_text(ctx->pinfo->pool, tvb, (int)offset + 1, (int)name_len);
+        property = proto_tree_add_subtree_format(
+            tree, tvb, (int)offset, (int)(1 + name_len + VALUE_LENGTH_LEN + value_len),
+            ett_property, NULL, "Property: %s = %s", label,
+            zmtp_printable(ctx->pinfo, tvb, value_at, value_len));
+        proto_tree_add_item(property, hf_key_length, tvb, (int)offset, 1, ENC_BIG_ENDIAN);
+        zmtp_add_text(ctx, property, hf_key, tvb, offset + 1, name_len);
+        proto_tree_add_item(property, hf_value_length, tvb, (int)(value_at - VALUE_LENGTH_LEN),
+                            VALUE_LENGTH_LEN, ENC_BIG_ENDIAN);
+        zmtp_add_text(ctx, property, hf_value, tvb, value_at, value_len);
+        show_known_property(ctx, property, tvb, label, value_at, value_len);
+        if (value_len > 0 && wmem_strbuf_get_len(summary) < MAX_SUMMARY_OCTETS)
+            wmem_strbuf_append_printf(summary, " %s=%s", label,
+                                      zmtp_printable_word(ctx->pinfo, tvb, value_at, value_len));
+        offset = value_at + value_len;
+    }
+}
+
+void zmtp_register_metadata(const struct zmtp_registry *registry)
+{
+    static hf_register_info hf[] = {
+        {&hf_key,
+         {"Metadata key", "zmtp.metadata.key", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Name of a connection property", HFILL}},
+        {&hf_key_length,
+         {"Metadata key length", "zmtp.metadata.key.length", FT_UINT8, BASE_DEC, NULL, 0x0, NULL,
+          HFILL}},
+        {&hf_value,
+         {"Metadata value", "zmtp.metadata.value", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Value of a connection property", HFILL}},
+        {&hf_value_length,
+         {"Metadata value length", "zmtp.metadata.value.length", FT_UINT32, BASE_DEC, NULL, 0x0,
+          NULL, HFILL}},
+        {&hf_socket_type,
+         {"Socket type", "zmtp.socket_type", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Type of the sender's ZeroMQ socket", HFILL}},
+        {&hf_identity,
+         {"Identity", "zmtp.identity", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "Routing identity that the sender chose", HFILL}},
+    };
+    static int *ett[] = {&ett_property};
+    static ei_register_info ei[] = {
+        {&ei_metadata_malformed,
+         {"zmtp.metadata.malformed", PI_MALFORMED, PI_ERROR, "Metadata is cut short or damaged",
+          EXPFILL}},
+    };
+
+    proto_register_field_array(registry->proto, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    expert_register_field_array(registry->expert, ei, array_length(ei));
+}

@@ -1,0 +1,395 @@
+/* stream.c - from a TCP stream to ZMTP frames.
+ *
+ *   frame  = flags length body     the greeting comes before the first of them
+ *   flags  = OCTET                 bit 0 MORE, bit 1 LONG, bit 2 COMMAND (RFC 23 "flags")
+ *   length = OCTET / 8OCTET        8 octets when LONG is set
+ * ZMTP 1.0 (RFC 13) has the length first (FF and 8 octets when it is long), then the flags.
+ *
+ * TCP is asked for the rest of a frame that is not whole; place.c says where the first one begins.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "zmtp.h"
+
+#include <epan/exceptions.h>
+#include <epan/show_exception.h>
+
+/* A longer frame is not put together: TCP sequence numbers and Wireshark's buffers end at 2^31. */
+#define MAX_FRAME_LEN 0x40000000U
+
+static int hf_flags = -1;
+static int hf_flags_reserved = -1;
+static int hf_flags_command = -1;
+static int hf_flags_long = -1;
+static int hf_flags_more = -1;
+static int hf_length = -1;
+static int hf_continuation = -1;
+static int hf_undissected = -1;
+static int ett_zmtp = -1;
+static int ett_flags = -1;
+static expert_field ei_reserved_flags = EI_INIT;
+static expert_field ei_length_invalid = EI_INIT;
+static expert_field ei_length_large = EI_INIT;
+static expert_field ei_gap = EI_INIT;
+static expert_field ei_not_aligned = EI_INIT;
+static expert_field ei_unprotected = EI_INIT;
+
+static const value_string flags_vals[] = {
+    {0x00, "Message"},
+    {0x01, "Message, more"},
+    {0x02, "Message, long"},
+    {0x03, "Message, long, more"},
+    {0x04, "Command"},
+    {0x06, "Command, long"},
+    {0, NULL},
+};
+
+static void begin_frame_item(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, int len)
+{
+    ctx->root = proto_tree_add_item(ctx->top, zmtp_proto, tvb, (int)offset, len, ENC_NA);
+    ctx->tree = proto_item_add_subtree(ctx->root, ett_zmtp);
+}
+
+/* Octets before the first frame that can be told. */
+static void show_leading(struct zmtp_ctx *ctx, const struct zmtp_start *start)
+{
+    unsigned len = start->boundary == ZMTP_NO_BOUNDARY ? tvb_reported_length(ctx->tvb)
+                                                       : (unsigned)start->boundary;
+    unsigned have = MIN(len, tvb_captured_length(ctx->tvb));
+    proto_item *item;
+
+    if (len == 0)
+        return;
+    begin_frame_item(ctx, ctx->tvb, 0, (int)have);
+    if (start->boundary == ZMTP_NO_BOUNDARY) {
+        item = proto_tree_add_item(ctx->tree, hf_undissected, ctx->tvb, 0, (int)have, ENC_NA);
+        expert_add_info(ctx->pinfo, item, &ei_not_aligned);
+        proto_item_append_text(ctx->root, ", data without a known frame (%u octets)", len);
+        zmtp_info_add_format(ctx, "Data without a known frame, %u bytes", len);
+    } else {
+        proto_tree_add_item(ctx->tree, hf_continuation, ctx->tvb, 0, (int)have, ENC_NA);
+        proto_item_append_text(ctx->root, ", continuation (%u octets)", len);
+        zmtp_info_add_format(ctx, "Continuation, %u bytes", len);
+    }
+}
+
+/* ---- Frames ---- */
+
+static void expect_next(struct zmtp_ctx *ctx, uint32_t seq)
+{
+    if (ctx->first_pass) {
+        ctx->peer->have_next = true;
+        ctx->peer->next_seq = seq;
+    }
+}
+
+/* Ask TCP for more octets and be called again with all of them.  False: there will be none.
+ * While the length of a frame is not known, len is DESEGMENT_ONE_MORE_SEGMENT: to ask twice within
+ * one segment makes Wireshark 4.0 lose the data on later visits. */
+static bool wait_for_more(struct zmtp_ctx *ctx, unsigned len)
+{
+    if (!ctx->pinfo->can_desegment)
+        return false;
+    ctx->pinfo->desegment_offset = (int)ctx->offset;
+    ctx->pinfo->desegment_len = len;
+    expect_next(ctx, ctx->seq);
+    return true;
+}
+
+static proto_item *show_header(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned header, uint8_t flags)
+{
+    static int *const flag_fields[] = {&hf_flags_reserved, &hf_flags_command, &hf_flags_long,
+                                       &hf_flags_more, NULL};
+    bool unversioned = header == 10 || zmtp_conn_unversioned(ctx);
+    int flags_at = unversioned ? (int)header - 1 : 0;
+    int length_at = unversioned ? (header == 2 ? 0 : 1) : 1;
+    int length_len = header == 2 ? 1 : 8;
+    proto_item *length;
+    proto_item *item;
+
+    item = proto_tree_add_bitmask(ctx->tree, tvb, flags_at, hf_flags, ett_flags, flag_fields,
+                                  ENC_BIG_ENDIAN);
+    if (flags & (unversioned ? (uint8_t)~ZMTP_FLAG_MORE : ZMTP_FLAG_RESERVED))
+        expert_add_info(ctx->pinfo, item, &ei_reserved_flags);
+    length = proto_tree_add_item(ctx->tree, hf_length, tvb, length_at, length_len, ENC_BIG_ENDIAN);
+    return length;
+}
+
+/* The first frame of each side in ZMTP 1.0 and 2.0; where 1.0 answers a signature, that side's
+ * identity was part of its greeting. */
+static bool is_identity_frame(struct zmtp_ctx *ctx)
+{
+    struct zmtp_peer *peer = ctx->peer;
+    enum zmtp_version version = zmtp_conn_version(ctx);
+
+    if (version == ZMTP_VERSION_UNKNOWN || version > ZMTP_2_0 || !peer->saw_start ||
+        (ctx->other->unversioned && !peer->unversioned) ||
+        ctx->seq != peer->start_seq + (peer->unversioned ? 0 : peer->greeting_len))
+        return false;
+    if (ctx->first_pass && !peer->identity_frame)
+        peer->identity_frame = ctx->pinfo->num;
+    return peer->identity_frame == ctx->pinfo->num;
+}
+
+static void dissect_unprotected(struct zmtp_ctx *ctx, tvbuff_t *body, bool more)
+{
+    proto_item *item;
+
+    if (!zmtp_conn_mechanism(ctx)->always_protected) {
+        zmtp_dissect_payload(ctx, ctx->tree, body, more, ZMTP_CLEAR);
+        return;
+    }
+    item = proto_tree_add_item(ctx->tree, hf_undissected, body, 0, (int)tvb_captured_length(body),
+                               ENC_NA);
+    expert_add_info(ctx->pinfo, item, &ei_unprotected);
+    proto_item_append_text(ctx->root, ", unprotected frame");
+    zmtp_info_add_format(ctx, "Unprotected frame, %u bytes", tvb_reported_length(body));
+}
+
+/* One frame; what follows the header may be cut off in the capture. */
+static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned header)
+{
+    tvbuff_t *body = tvb_new_subset_remaining(tvb, (int)header);
+    bool unversioned = header == 10 || zmtp_conn_unversioned(ctx);
+    uint8_t flags = tvb_get_uint8(tvb, unversioned ? (int)header - 1 : 0);
+    enum zmtp_version version;
+    const struct zmtp_mechanism *mechanism;
+    bool command;
+
+    begin_frame_item(ctx, tvb, 0, (int)tvb_captured_length(tvb));
+    show_header(ctx, tvb, header, flags);
+    if (is_identity_frame(ctx)) {
+        zmtp_dissect_identity(ctx, body);
+        return;
+    }
+    version = zmtp_conn_version(ctx);
+    if (version == ZMTP_1_0 || version == ZMTP_2_0) {
+        zmtp_dissect_payload(ctx, ctx->tree, body, flags & ZMTP_FLAG_MORE, ZMTP_CLEAR);
+        return;
+    }
+    if (version == ZMTP_VERSION_UNKNOWN)
+        zmtp_learn_mechanism(ctx, zmtp_guess_mechanism(body));
+    mechanism = zmtp_conn_mechanism(ctx);
+    command = (flags & ZMTP_FLAG_COMMAND) != 0;
+    if (mechanism->protected_frame && zmtp_is_protected(body))
+        mechanism->protected_frame(ctx, ctx->tree, body, command);
+    else if (command)
+        zmtp_dissect_command(ctx, ctx->tree, body, true);
+    else
+        dissect_unprotected(ctx, body, flags & ZMTP_FLAG_MORE);
+}
+
+/* A frame that nobody can put together; the rest of it is shown as it comes. */
+static void show_oversized(struct zmtp_ctx *ctx, unsigned header, uint64_t body_len)
+{
+    unsigned have = (unsigned)tvb_captured_length_remaining(ctx->tvb, (int)ctx->offset);
+    tvbuff_t *tvb = tvb_new_subset_length(ctx->tvb, (int)ctx->offset, (int)have);
+    proto_item *item;
+
+    begin_frame_item(ctx, tvb, 0, (int)have);
+    item = show_header(ctx, tvb, header, tvb_get_uint8(tvb, 0));
+    if (body_len > INT64_MAX)
+        expert_add_info(ctx->pinfo, item, &ei_length_invalid);
+    else
+        expert_add_info(ctx->pinfo, item, &ei_length_large);
+    if (have > header)
+        proto_tree_add_item(ctx->tree, hf_undissected, tvb, (int)header, (int)(have - header),
+                            ENC_NA);
+    proto_item_append_text(ctx->root, ", frame of %" PRIu64 " octets", body_len);
+    zmtp_info_add_format(ctx, "Frame of %" PRIu64 " bytes", body_len);
+    expect_next(ctx, ctx->seq + (body_len < INT32_MAX ? header + (uint32_t)body_len : INT32_MAX));
+}
+
+/* The greeting piece at ctx->offset.  Returns its length, 0: wait for more. */
+static unsigned next_greeting_piece(struct zmtp_ctx *ctx, unsigned have)
+{
+    unsigned at = ctx->seq - ctx->peer->start_seq;
+    unsigned needed;
+    unsigned len = zmtp_greeting_piece(ctx, ctx->tvb, ctx->offset, at, have, &needed);
+    tvbuff_t *tvb;
+
+    if (len == 0) {
+        if (wait_for_more(ctx, needed))
+            return 0;
+        len = have; /* all that there is */
+    }
+    tvb = tvb_new_subset_length(ctx->tvb, (int)ctx->offset, (int)len);
+    begin_frame_item(ctx, tvb, 0, (int)len);
+    zmtp_dissect_greeting(ctx, tvb, at);
+    if (ctx->first_pass && ctx->peer->greeting_len && at + len >= ctx->peer->greeting_len)
+        ctx->peer->greeting_frame = ctx->pinfo->num;
+    expect_next(ctx, ctx->seq + len);
+    return len;
+}
+
+/* The frame at ctx->offset.  Returns its length, 0: this is all for now. */
+static unsigned next_frame(struct zmtp_ctx *ctx, unsigned have, unsigned reported)
+{
+    uint64_t body_len;
+    unsigned needed;
+    unsigned header =
+        zmtp_frame_header(ctx->tvb, ctx->offset, zmtp_conn_unversioned(ctx), &body_len, &needed);
+    unsigned total;
+    tvbuff_t *tvb;
+
+    if (!header) {
+        if (have == reported && wait_for_more(ctx, DESEGMENT_ONE_MORE_SEGMENT))
+            return 0;
+        begin_frame_item(ctx, ctx->tvb, ctx->offset, (int)have);
+        proto_tree_add_item(ctx->tree, hf_undissected, ctx->tvb, (int)ctx->offset, (int)have,
+                            ENC_NA);
+        zmtp_info_add(ctx, "Frame cut short");
+        if (have < reported)
+            tvb_ensure_bytes_exist(ctx->tvb, (int)ctx->offset, (int)needed);
+        return 0;
+    }
+    if (body_len > MAX_FRAME_LEN) {
+        show_oversized(ctx, header, body_len);
+        return 0;
+    }
+    total = header + (unsigned)body_len;
+    if (total > reported && wait_for_more(ctx, total - reported)) {
+        if (ctx->first_pass)
+            ctx->peer->pending_end = ctx->seq + total;
+        return 0;
+    }
+    expect_next(ctx, ctx->seq + total);
+    tvb =
+        tvb_new_subset_length_caplen(ctx->tvb, (int)ctx->offset, (int)MIN(have, total), (int)total);
+    if (total > reported)
+        tvb_set_fragment(tvb); /* cut short by the capture, not malformed */
+    dissect_frame(ctx, tvb, header);
+    if (have < total)
+        tvb_ensure_bytes_exist(tvb, 0, (int)total); /* has the standard mark made */
+    return total;
+}
+
+static void dissect_frames(struct zmtp_ctx *ctx)
+{
+    unsigned reported = tvb_reported_length(ctx->tvb);
+
+    while (ctx->offset < reported) {
+        unsigned have = (unsigned)tvb_captured_length_remaining(ctx->tvb, (int)ctx->offset);
+        unsigned len;
+
+        ctx->seq = ctx->tvb_seq + ctx->offset;
+        if (have == 0)
+            tvb_ensure_bytes_exist(ctx->tvb, (int)ctx->offset, 1);
+        len = zmtp_in_greeting(ctx, ctx->seq) ? next_greeting_piece(ctx, have)
+                                              : next_frame(ctx, have, reported - ctx->offset);
+        if (len == 0)
+            return;
+        ctx->offset += len;
+    }
+}
+
+/* ---- The dissector ---- */
+
+int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const struct tcpinfo *tcpinfo = (const struct tcpinfo *)data;
+    conversation_t *conversation = find_or_create_conversation(pinfo);
+    struct tcp_analysis *tcpd = get_tcp_conversation_data(conversation, pinfo);
+    struct zmtp_ctx *ctx;
+    struct zmtp_start start;
+
+    if (!tcpinfo || !tcpd)
+        return 0;
+    ctx = wmem_new0(pinfo->pool, struct zmtp_ctx);
+    ctx->pinfo = pinfo;
+    ctx->top = tree;
+    ctx->tvb = tvb;
+    ctx->tvb_seq = ctx->seq = zmtp_first_seq(tvb, tcpinfo);
+    ctx->first_pass = !PINFO_FD_VISITED(pinfo);
+    ctx->dir = zmtp_direction(tcpd);
+    zmtp_use_conn(ctx, zmtp_conn_get(conversation, pinfo));
+
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, "ZMTP");
+    col_clear(pinfo->cinfo, COL_INFO);
+    zmtp_info_begin(ctx);
+    TRY
+    {
+        start = zmtp_place_first_frame(ctx, conversation, tcpd, tcpinfo);
+        show_leading(ctx, &start);
+        if (start.boundary != ZMTP_NO_BOUNDARY) {
+            ctx->offset = (unsigned)start.boundary;
+            if (start.gap)
+                proto_tree_add_expert(tree, pinfo, &ei_gap, tvb, 0, 0);
+            dissect_frames(ctx);
+        }
+    }
+    CATCH_BOUNDS_ERRORS
+    {
+        zmtp_info_end(ctx); /* what was read, then what is missing */
+        zmtp_info_begin(ctx);
+        col_append_str(pinfo->cinfo, COL_INFO, " ");
+        show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+    }
+    ENDTRY;
+    if (ctx->first_pass)
+        ctx->peer->part = ctx->part;
+    zmtp_plaintexts_end(ctx);
+    zmtp_info_end(ctx);
+    return (int)tvb_captured_length(tvb);
+}
+
+void zmtp_register_stream(const struct zmtp_registry *registry)
+{
+    static hf_register_info hf[] = {
+        {&hf_flags,
+         {"Flags", "zmtp.flags", FT_UINT8, BASE_HEX, VALS(flags_vals), 0x0, NULL, HFILL}},
+        {&hf_flags_reserved,
+         {"Reserved", "zmtp.flags.reserved", FT_UINT8, BASE_HEX, NULL, ZMTP_FLAG_RESERVED, NULL,
+          HFILL}},
+        {&hf_flags_command,
+         {"Command", "zmtp.flags.command", FT_UINT8, BASE_HEX, NULL, ZMTP_FLAG_COMMAND, NULL,
+          HFILL}},
+        {&hf_flags_long,
+         {"Long", "zmtp.flags.long", FT_UINT8, BASE_HEX, NULL, ZMTP_FLAG_LONG,
+          "The length has 8 octets", HFILL}},
+        {&hf_flags_more,
+         {"More", "zmtp.flags.more", FT_UINT8, BASE_HEX, NULL, ZMTP_FLAG_MORE,
+          "Another part of the message follows", HFILL}},
+        {&hf_length,
+         {"Length", "zmtp.length", FT_UINT64, BASE_DEC, NULL, 0x0,
+          "Octets of the body; in ZMTP 1.0 the flags octet counts too", HFILL}},
+        {&hf_continuation,
+         {"Continuation", "zmtp.continuation", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "Octets of a frame that began in an earlier packet and could not be put together",
+          HFILL}},
+        {&hf_undissected,
+         {"Undissected data", "zmtp.undissected", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "Octets that cannot be told apart into frames", HFILL}},
+    };
+    static int *ett[] = {&ett_zmtp, &ett_flags};
+    static ei_register_info ei[] = {
+        {&ei_reserved_flags,
+         {"zmtp.flags.reserved_set", PI_PROTOCOL, PI_WARN,
+          "Reserved flag bits are set (RFC 23: they shall be zero)", EXPFILL}},
+        {&ei_length_invalid,
+         {"zmtp.length.invalid", PI_MALFORMED, PI_ERROR,
+          "A length above 2^63-1 is not valid (RFC 23)", EXPFILL}},
+        {&ei_length_large,
+         {"zmtp.length.large", PI_UNDECODED, PI_NOTE,
+          "The frame is too large to be put together; its octets are shown as they come", EXPFILL}},
+        {&ei_gap,
+         {"zmtp.gap", PI_SEQUENCE, PI_CHAT,
+          "Data before this are not in the capture, or the capture began later. If segments "
+          "only came out of order, set the TCP preference \"Reassemble out-of-order segments\"",
+          EXPFILL}},
+        {&ei_not_aligned,
+         {"zmtp.not_aligned", PI_SEQUENCE, PI_CHAT,
+          "Nothing here shows where a ZMTP frame begins: data before this are not in the capture, "
+          "or "
+          "this is not ZMTP",
+          EXPFILL}},
+        {&ei_unprotected,
+         {"zmtp.unprotected", PI_SECURITY, PI_WARN,
+          "A frame outside of MESSAGE on a connection whose mechanism protects all traffic",
+          EXPFILL}},
+    };
+
+    proto_register_field_array(registry->proto, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    expert_register_field_array(registry->expert, ei, array_length(ei));
+}

@@ -1,0 +1,47 @@
+/* text.c - octets from the wire as text for people.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "zmtp.h"
+
+#include <string.h>
+
+#define MAX_SHOWN_OCTETS 48
+
+const char *zmtp_printable(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len)
+{
+    unsigned shown = MIN(len, MAX_SHOWN_OCTETS);
+    const char *dots = shown < len ? "..." : "";
+
+    if (len == 0)
+        return "\"\"";
+    shown = MIN(shown, (unsigned)tvb_captured_length_remaining(tvb, (int)offset));
+    if (tvb_ascii_isprint(tvb, (int)offset, (int)shown))
+        return wmem_strdup_printf(pinfo->pool, "\"%s\"%s",
+                                  tvb_format_text(pinfo->pool, tvb, (int)offset, (int)shown), dots);
+    return wmem_strdup_printf(pinfo->pool, "0x%s%s",
+                              tvb_bytes_to_str(pinfo->pool, tvb, (int)offset, (int)shown), dots);
+}
+
+const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len)
+{
+    const char *text = zmtp_printable(pinfo, tvb, offset, len);
+    size_t quoted = strlen(text);
+
+    if (len > 0 && text[0] == '"' && text[quoted - 1] == '"' && !strchr(text, ' '))
+        return wmem_strndup(pinfo->pool, text + 1, quoted - 2);
+    return text;
+}
+
+proto_item *zmtp_add_text(struct zmtp_ctx *ctx, proto_tree *tree, int hf, tvbuff_t *tvb,
+                          unsigned offset, unsigned len)
+{
+    unsigned have = MIN(len, (unsigned)tvb_captured_length_remaining(tvb, (int)offset));
+
+    /* A NUL would end the string for Wireshark, which then complains of what is behind it. */
+    if (have > 0 && memchr(tvb_get_ptr(tvb, (int)offset, (int)have), '\0', have))
+        return proto_tree_add_string(
+            tree, hf, tvb, (int)offset, (int)have,
+            tvb_format_text(ctx->pinfo->pool, tvb, (int)offset, (int)have));
+    return proto_tree_add_item(tree, hf, tvb, (int)offset, (int)len, ENC_UTF_8 | ENC_NA);
+}

@@ -1,0 +1,346 @@
+/* zmtp.h - what the files of the dissector share: the state of a connection, the frame being
+ * dissected, and the interface of a security mechanism.
+ *
+ * Three lifetimes, each said where it is declared:
+ *   - program: registrations (handles, fields), made once;
+ *   - capture file: struct zmtp_conn and its peers, and memos for the few packets that need one;
+ *   - packet: struct zmtp_ctx and what hangs on it.
+ *
+ * Rule for everything in the second group: a later visit to a packet must show what the first
+ * visit showed.  What was learned in frame N is therefore used only for frames >= N.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef ZMTP_H
+#define ZMTP_H
+
+#include <wireshark.h>
+
+#include <epan/conversation.h>
+#include <epan/expert.h>
+#include <epan/packet.h>
+#include <epan/prefs.h>
+#include <epan/dissectors/packet-tcp.h>
+
+#include "compat.h"
+
+/* ---- Versions and sizes ---- */
+
+/* Major version in the high octet, so that the lower of two versions is the smaller number. */
+enum zmtp_version {
+    ZMTP_VERSION_UNKNOWN = 0,
+    ZMTP_1_0 = 0x100, /* RFC 13 */
+    ZMTP_2_0 = 0x200, /* RFC 15 */
+    ZMTP_3_0 = 0x300, /* RFC 23 */
+    ZMTP_3_1 = 0x301, /* RFC 37 */
+};
+
+#define ZMTP_SIGNATURE_LEN 10  /* FF, 8 octets, 7F: RFC 23 "greeting" */
+#define ZMTP_GREETING_2_LEN 12 /* signature, revision, socket type: RFC 15 */
+#define ZMTP_GREETING_3_LEN 64 /* RFC 23 "greeting" */
+#define ZMTP_MECHANISM_LEN 20  /* RFC 23 "mechanism" */
+
+#define ZMTP_FLAG_MORE 0x01 /* RFC 23 "flags" */
+#define ZMTP_FLAG_LONG 0x02
+#define ZMTP_FLAG_COMMAND 0x04
+#define ZMTP_FLAG_RESERVED 0xf8
+
+/* ---- A connection (lifetime: capture file) ---- */
+
+struct zmtp_mechanism;
+struct zmtp_curve_session;
+
+/* One side of a connection, as the octets that it sent show it. */
+struct zmtp_peer {
+    bool started;     /* its first octets were seen */
+    bool saw_start;   /* ... and they were the first octets of the connection */
+    bool unversioned; /* ZMTP 1.0: began with a frame instead of a signature */
+    bool signature_seen;
+    uint8_t identity_len; /* of an identity that would follow the signature, see greeting.c */
+    uint8_t cuts;         /* how the greeting arrived: ZMTP_CUT_* of greeting.c */
+    uint8_t revision;     /* 11th octet of the greeting; 0xff: not seen */
+    uint32_t start_seq;   /* TCP sequence number of the first octet of the greeting */
+    uint32_t start_frame;
+    uint32_t greeting_len;   /* octets before the first frame, as far as known */
+    uint32_t greeting_frame; /* packet that completed the greeting; 0: none did */
+    uint32_t version_frame;  /* packet that told the version; 0: none did */
+    uint32_t identity_frame; /* packet with the identity frame of ZMTP 1.0 and 2.0 */
+    enum zmtp_version version;
+    const struct zmtp_mechanism *mechanism;
+    const char *socket_type; /* static text, NULL: not known */
+    uint32_t socket_type_frame;
+
+    /* Used in the first pass only. */
+    bool have_next;
+    uint32_t next_seq;    /* where the next frame begins */
+    uint32_t pending_end; /* where the frame that is being reassembled ends */
+    int32_t part;         /* parts seen of the unfinished multipart message; -1: not known */
+    bool ready;           /* sent READY */
+};
+
+struct zmtp_conn {
+    struct zmtp_peer peer[2];             /* indexed by direction, see zmtp_ctx.dir */
+    const struct zmtp_mechanism *guessed; /* mechanism found without a greeting */
+    uint32_t guessed_frame;
+    int client; /* direction of the security client (who sent HELLO), -1: not known */
+    uint32_t client_frame;
+    struct zmtp_curve_session *curve[2]; /* by the direction of the client */
+    uint32_t settled_frame; /* packet and sequence number that settled the handshake; 0: none */
+    uint32_t settled_seq;
+    const char *settled_text;
+};
+
+/* ---- A packet ---- */
+
+enum zmtp_protection { ZMTP_CLEAR, ZMTP_DECRYPTED, ZMTP_ENCRYPTED };
+
+/* The Info column, built while the frames of one call are dissected (info.c). */
+struct zmtp_info {
+    wmem_strbuf_t *text;
+    unsigned entries;
+    unsigned left_out;
+    struct { /* application frames that will be told together */
+        unsigned frames;
+        unsigned messages;
+        int32_t first_part;
+        int32_t last_part;
+        bool more;
+        uint64_t octets;
+        enum zmtp_protection protection;
+    } run;
+};
+
+/* Plaintexts of one call, side by side in one data source: adding a source costs as much as there
+ * are sources already, and one segment can hold a thousand small messages (message.c). */
+struct zmtp_plaintexts {
+    uint8_t *octets;
+    unsigned size;
+    unsigned used;
+    tvbuff_t *tvb; /* NULL until the first box was opened */
+};
+
+/* One call by TCP: a run of frames in one direction. */
+struct zmtp_ctx {
+    packet_info *pinfo;
+    proto_tree *top;
+    struct zmtp_conn *conn;
+    struct zmtp_peer *peer; /* who sent this */
+    struct zmtp_peer *other;
+    unsigned dir; /* index of peer in conn->peer */
+    bool first_pass;
+    tvbuff_t *tvb;    /* all octets of the call */
+    uint32_t tvb_seq; /* TCP sequence number of its first octet */
+    int32_t part;     /* parts seen of the unfinished multipart message; -1: not known */
+    struct zmtp_info info;
+    struct zmtp_plaintexts plaintexts;
+
+    /* The frame being dissected. */
+    uint32_t seq;    /* TCP sequence number of its first octet */
+    unsigned offset; /* of the frame in tvb */
+    proto_item *root;
+    proto_tree *tree;
+};
+
+/* ---- Registration (packet-zmtp.c) ---- */
+
+/* What each file needs to register its own fields, expert items and preferences. */
+struct zmtp_registry {
+    int proto;
+    expert_module_t *expert;
+    module_t *prefs;
+};
+
+extern int zmtp_proto;
+
+void zmtp_register_protocol(void);
+void zmtp_register_handoff(void);
+
+/* ---- The built-in dissector of Wireshark 4.4 and later (adopt.c) ---- */
+
+/* Find or make the protocol "zmtp" and its preferences; fills in the registry. */
+void zmtp_adopt_protocol(struct zmtp_registry *registry, dissector_t dissector);
+void zmtp_adopt_handoff(void);
+dissector_handle_t zmtp_handle(void);
+
+/* ---- TCP stream to frames (stream.c, place.c, detect.c) ---- */
+
+int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+void zmtp_register_stream(const struct zmtp_registry *registry);
+
+zmtp_bool zmtp_heuristic_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+
+/* ZMTP_PERHAPS: the octets are the beginning of a signature. */
+enum zmtp_verdict { ZMTP_NO, ZMTP_PERHAPS, ZMTP_YES };
+enum zmtp_verdict zmtp_looks_like_signature(tvbuff_t *tvb);
+
+#define ZMTP_NO_BOUNDARY (-1)
+
+struct zmtp_start {
+    int32_t boundary; /* offset of the first frame, or ZMTP_NO_BOUNDARY */
+    bool gap;         /* data are missing before it */
+};
+
+/* Where the first frame of a call begins; may find that another connection has begun. */
+struct zmtp_start zmtp_place_first_frame(struct zmtp_ctx *ctx, conversation_t *conversation,
+                                         const struct tcp_analysis *tcpd,
+                                         const struct tcpinfo *tcpinfo);
+
+/* The TCP sequence number of the first octet of a call. */
+uint32_t zmtp_first_seq(tvbuff_t *tvb, const struct tcpinfo *tcpinfo);
+
+/* Which side of the TCP conversation sends: index of struct zmtp_conn.peer. */
+unsigned zmtp_direction(const struct tcp_analysis *tcpd);
+/* Whether the data begin where the stream began, and whether the capture proves that. */
+bool zmtp_at_stream_start(const struct tcp_analysis *tcpd, const struct tcpinfo *tcpinfo);
+bool zmtp_saw_syn(const struct tcp_analysis *tcpd);
+
+/* Look for a frame that holds a CURVE or GSSAPI MESSAGE, from offset on.  Returns the offset of the
+ * frame's first octet and the mechanism, or -1. */
+int zmtp_find_protected(tvbuff_t *tvb, unsigned offset, const struct zmtp_mechanism **mechanism);
+
+/* Whether a frame body is a protected MESSAGE by its name. */
+bool zmtp_is_protected(tvbuff_t *body);
+/* The mechanism that a frame body proves where no greeting was seen; NULL: none. */
+const struct zmtp_mechanism *zmtp_guess_mechanism(tvbuff_t *body);
+
+/* Whether the octets from offset on are whole frames from here to the end, as far as one can tell.
+ */
+bool zmtp_frames_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned);
+
+/* Size of the frame header at offset and the body length in it.  Returns the header's size, or 0
+ * when more octets are needed (*needed: how many in all).  Only captured octets are read. */
+unsigned zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned, uint64_t *body_len,
+                           unsigned *needed);
+
+/* ---- Connections and memos (connection.c) ---- */
+
+/* The connection that a packet belongs to; makes one in the first pass.  Several connections can
+ * use the same TCP conversation one after another. */
+struct zmtp_conn *zmtp_conn_get(conversation_t *conversation, packet_info *pinfo);
+struct zmtp_conn *zmtp_conn_new(conversation_t *conversation, packet_info *pinfo);
+/* Have the call belong to this connection. */
+void zmtp_use_conn(struct zmtp_ctx *ctx, struct zmtp_conn *conn);
+
+/* The lower of both sides' versions as known in this packet. */
+enum zmtp_version zmtp_conn_version(const struct zmtp_ctx *ctx);
+bool zmtp_conn_unversioned(const struct zmtp_ctx *ctx);
+const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx);
+void zmtp_learn_mechanism(struct zmtp_ctx *ctx, const struct zmtp_mechanism *mechanism);
+
+/* Role of the sender in the security handshake: "client", "server" or NULL. */
+const char *zmtp_sender_role(const struct zmtp_ctx *ctx);
+void zmtp_learn_client(struct zmtp_ctx *ctx, bool sender_is_client);
+void zmtp_learn_socket_type(struct zmtp_ctx *ctx, const char *name);
+
+/* Socket type of the sender, or NULL.  Where only the other side's is known and it has one
+ * possible kind of partner, that is used. */
+bool zmtp_sender_subscribes(const struct zmtp_ctx *ctx);
+
+/* A memo keeps a number for a later visit to this packet; the key is a TCP sequence number, unique
+ * within a packet and direction.  Made in the first pass, and only where a packet is special. */
+enum zmtp_memo_kind {
+    ZMTP_MEMO_CONTINUED, /* where the first frame begins behind the rest of an earlier frame */
+    ZMTP_MEMO_GAP,       /* ... behind missing data; -1: it could not be found */
+    ZMTP_MEMO_PART,      /* parts seen before the first frame */
+};
+void zmtp_memo_put(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t value);
+bool zmtp_memo_get(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t *value);
+
+/* The handshake's outcome, shown on the frame that settles it. */
+void zmtp_ready_seen(struct zmtp_ctx *ctx, bool both_needed);
+void zmtp_handshake_failed(struct zmtp_ctx *ctx, const char *why);
+void zmtp_register_connection(const struct zmtp_registry *registry);
+
+/* ---- Parts of a dissection ---- */
+
+/* greeting.c: whether this position in the peer's stream is in its greeting. */
+bool zmtp_in_greeting(struct zmtp_ctx *ctx, uint32_t seq);
+/* How many octets, from `at` in the peer's greeting, are dissected in one go with `have`
+ * octets there.  Returns 0 when it must wait for more (*needed: how many, as for desegment_len). */
+unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, unsigned at,
+                             unsigned have, unsigned *needed);
+void zmtp_dissect_greeting(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at);
+void zmtp_dissect_identity(struct zmtp_ctx *ctx, tvbuff_t *tvb);
+void zmtp_register_greeting(const struct zmtp_registry *registry);
+
+/* command.c: body is a command: name length, name, data.  outer: the frame itself is the command,
+ * otherwise it came out of a box. */
+void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, bool outer);
+void zmtp_dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigned offset);
+void zmtp_show_role(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb);
+proto_item *zmtp_add_command_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
+                                  unsigned offset, unsigned len);
+void zmtp_malformed(struct zmtp_ctx *ctx, proto_item *item, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+void zmtp_register_command(const struct zmtp_registry *registry);
+
+/* metadata.c: name and value pairs from offset to the end.  Appends to the text what the Info
+ * column shall say (" Socket-Type=REQ"). */
+void zmtp_dissect_metadata(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, unsigned offset,
+                           wmem_strbuf_t *summary);
+void zmtp_register_metadata(const struct zmtp_registry *registry);
+
+/* message.c: one application frame or a subscription in message form, in the clear or opened. */
+void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payload, bool more,
+                          enum zmtp_protection protection);
+void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic, bool cancel);
+/* Room for one more plaintext of len octets, and, when it was opened, the tvb of it. */
+uint8_t *zmtp_plaintext_room(struct zmtp_ctx *ctx, unsigned len);
+tvbuff_t *zmtp_plaintext_keep(struct zmtp_ctx *ctx, unsigned len);
+void zmtp_plaintexts_end(struct zmtp_ctx *ctx);
+void zmtp_register_message(const struct zmtp_registry *registry);
+
+/* handoff.c: give an application frame to the dissector of its payload.  True when one took it. */
+bool zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload);
+void zmtp_register_handoff_tables(const struct zmtp_registry *registry);
+
+/* info.c */
+void zmtp_info_begin(struct zmtp_ctx *ctx);
+void zmtp_info_add(struct zmtp_ctx *ctx, const char *text);
+void zmtp_info_add_format(struct zmtp_ctx *ctx, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* An application frame; part 0: part numbers are not known. */
+void zmtp_info_add_data(struct zmtp_ctx *ctx, int32_t part, bool more, uint64_t octets,
+                        enum zmtp_protection protection);
+void zmtp_info_end(struct zmtp_ctx *ctx);
+
+/* text.c */
+/* Octets as text for the Info column and tree labels: quoted where printable, else hexadecimal;
+ * at most a few dozen octets of it.  Packet scope. */
+const char *zmtp_printable(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
+/* The same as it stands in "Socket-Type=REQ": bare where it is one word. */
+const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
+/* A string field of octets that may be anything; the same as proto_tree_add_item with UTF-8, but
+ * NULs are shown escaped. */
+proto_item *zmtp_add_text(struct zmtp_ctx *ctx, proto_tree *tree, int hf, tvbuff_t *tvb,
+                          unsigned offset, unsigned len);
+
+/* ---- Keys (keys.c) ---- */
+
+struct zmtp_keyring;
+/* The keys that the user gave, never NULL; looked at anew when a source has changed. */
+struct zmtp_keyring *zmtp_keys(void);
+void zmtp_register_keys(const struct zmtp_registry *registry);
+
+/* ---- Security mechanisms (mechanism.c, mech_*.c) ---- */
+
+/* A mechanism is one file and one row in zmtp_mechanisms[]. */
+struct zmtp_mechanism {
+    const char *name;      /* as in the greeting */
+    bool always_protected; /* traffic that is not in a MESSAGE breaks the protocol */
+    /* A command with this name (data: behind the name).  False: not one of this mechanism's. */
+    bool (*command)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name);
+    /* The body of a protected frame ("\x07MESSAGE" ...), NULL where traffic is not protected.
+     * outer_command: the frame had the COMMAND flag. */
+    void (*protected_frame)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                            bool outer_command);
+    void (*register_fields)(const struct zmtp_registry *registry);
+};
+
+extern const struct zmtp_mechanism zmtp_mechanism_null, zmtp_mechanism_plain, zmtp_mechanism_curve,
+    zmtp_mechanism_gssapi;
+extern const struct zmtp_mechanism *const zmtp_mechanisms[];
+
+/* By the name in a greeting, without padding; NULL: not known. */
+const struct zmtp_mechanism *zmtp_mechanism_find(const char *name);
+
+#endif
