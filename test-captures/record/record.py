@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+# Records the captures of this folder from real libzmq peers: see ../README.md.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Record captures of real ZeroMQ peers, each in a network namespace of its own."""
+
+import argparse
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+import zmq
+
+import harness
+import scenarios_draft  # noqa: F401  (each of these registers its scenarios)
+import scenarios_network  # noqa: F401
+import scenarios_patterns  # noqa: F401
+import scenarios_raw  # noqa: F401
+import scenarios_security  # noqa: F401
+import table
+
+HERE = pathlib.Path(__file__).resolve().parent
+CAPTURES = HERE.parent
+# Every scenario is recorded with this version, and a part of them with each other one.
+FULL_VERSION = "4.3.4"
+LONGEST_RUN = 60
+
+
+def build_preload(folder, name, *flags):
+    library = pathlib.Path(folder) / name
+    subprocess.run(["gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared", *flags, "-o",
+                    str(library), str(HERE / "keylog_preload.c"), "-lsodium", "-ldl"], check=True)
+    return library
+
+
+def record_all(names, out):
+    """Record each scenario in a process of its own. Returns the names that failed."""
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        plain = build_preload(folder, "keylog.so")
+        full = build_preload(folder, "keylog_transient.so", "-DLOG_TRANSIENT")
+        for name in names:
+            wanted = harness.SCENARIOS[name]
+            # TMPDIR: what a failed run leaves behind goes with our folder.
+            environment = {**os.environ, "TMPDIR": folder,
+                           "LD_PRELOAD": str(full if wanted.transient_keys else plain)}
+            if record_apart(name, out, environment):
+                print(f"recorded {name}", flush=True)
+            else:
+                print(f"FAILED   {name}", flush=True)
+                failed.append(name)
+    return failed
+
+
+def record_apart(name, out, environment):
+    # A session of its own, so that a run which hangs can be ended with its tcpdump.
+    process = subprocess.Popen(
+        [sys.executable, "-B", __file__, "--inside", "--out", str(out), name],
+        env=environment, start_new_session=True)
+    try:
+        return process.wait(LONGEST_RUN) == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def default_names(version):
+    names = []
+    for name, wanted in harness.SCENARIOS.items():
+        if version != FULL_VERSION and not wanted.every_version:
+            continue
+        if wanted.needs is not None and not wanted.needs():
+            print(f"skipped  {name}: this libzmq cannot do it")
+            continue
+        names.append(name)
+    return names
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios (default: all)")
+    parser.add_argument("--list", action="store_true", help="list the scenarios")
+    parser.add_argument("--table", action="store_true",
+                        help="print README.md's table from the NAME.json files")
+    parser.add_argument("--out", type=pathlib.Path, metavar="DIR",
+                        help="folder for the captures (default: ../libzmq-VERSION)")
+    parser.add_argument("--fresh", type=pathlib.Path, metavar="DIR",
+                        help="record everything anew into DIR/libzmq-VERSION")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    version = zmq.zmq_version()
+    if options.list:
+        for name, wanted in harness.SCENARIOS.items():
+            print(f"{name:32} {wanted.about}")
+        return 0
+    if options.table:
+        print(table.markdown(CAPTURES))
+        return 0
+    if os.geteuid() != 0:
+        print("record.py: needs root (it makes network namespaces and runs tcpdump).",
+              file=sys.stderr)
+        return 2
+    unknown = [name for name in options.names if name not in harness.SCENARIOS]
+    if unknown:
+        print(f"record.py: no such scenario: {', '.join(unknown)} (see --list)", file=sys.stderr)
+        return 2
+    if options.inside:
+        harness.record(harness.SCENARIOS[options.names[0]], options.out)
+        return 0
+    folder = options.out or (options.fresh or CAPTURES) / f"libzmq-{version}"
+    failed = record_all(options.names or default_names(version), folder)
+    if failed:
+        print(f"record.py: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

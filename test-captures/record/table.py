@@ -1,0 +1,15 @@
+# The table of captures in ../README.md, from the NAME.json files.
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+import json
+
+
+def markdown(captures):
+    rows = ["| capture | what it holds | handshake | keys |", "| --- | --- | --- | --- |"]
+    for folder in sorted(path for path in captures.iterdir() if path.is_dir()):
+        for path in sorted(folder.glob("*.json")):
+            about = json.loads(path.read_text(encoding="utf-8"))
+            note = "" if about["whole"] else " (not whole)"
+            rows.append(f"| {folder.name}/{path.stem} | {about['about']}{note} "
+                        f"| {about['handshake']} | {'yes' if about['has_keys'] else ''} |")
+    return "\n".join(rows)
