@@ -131,7 +131,6 @@ void zmtp_dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, 
 {
     unsigned there = tvb_reported_length(data) - offset;
     const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
-    const char *prefix = mechanism == &zmtp_mechanism_null ? "" : mechanism->name;
     const char *reason;
     proto_item *item;
     uint32_t len;
@@ -154,7 +153,7 @@ void zmtp_dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, 
     }
     zmtp_add_text(ctx, tree, hf_reason, data, offset + 1, len);
     reason = zmtp_printable(ctx->pinfo, data, offset + 1, len);
-    zmtp_info_add_format(ctx, "%s%sERROR %s", prefix, *prefix ? " " : "", reason);
+    zmtp_info_add_format(ctx, "%sERROR %s", mechanism->prefix, reason);
     zmtp_handshake_failed(ctx, wmem_strdup_printf(ctx->pinfo->pool, "refused: ERROR %s", reason));
 }
 
@@ -228,14 +227,13 @@ void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
     name = tvb_format_text(ctx->pinfo->pool, body, 1, (int)name_len);
     data = tvb_new_subset_remaining(body, (int)(1 + name_len));
     if (outer && mechanism->command && mechanism->command(ctx, tree, data, name)) {
-        if (mechanism != &zmtp_mechanism_null)
-            proto_item_append_text(ctx->root, ", %s %s", mechanism->name, name);
-        else
-            proto_item_append_text(ctx->root, ", %s", name);
+        proto_item_append_text(ctx->root, ", %s%s", mechanism->prefix, name);
         return;
     }
     proto_item_append_text(ctx->root, ", %s", name);
     zmtp_show_role(ctx, tree, body);
+    if (outer && mechanism->always_protected && zmtp_handshake_over(ctx))
+        zmtp_mark_unprotected(ctx, ctx->root);
     if (dissect_common(ctx, tree, data, name))
         return;
     if (tvb_reported_length(data) > 0)

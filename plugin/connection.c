@@ -7,28 +7,24 @@
 #include <epan/proto_data.h>
 #include <wsutil/wmem/wmem_user_cb.h>
 
-#include "../decrypt/curve.h"
-
 static int hf_handshake_result = -1;
 
 /* ---- Connections ---- */
 
-static bool wipe_sessions(wmem_allocator_t *scope _U_, wmem_cb_event_t event, void *user_data)
+static zmtp_bool on_file_closed(wmem_allocator_t *scope _U_, wmem_cb_event_t event _U_,
+                                void *user_data)
 {
     struct zmtp_conn *conn = (struct zmtp_conn *)user_data;
 
-    (void)event;
-    for (int dir = 0; dir < 2; dir++) {
-        zmtp_curve_session_free(conn->curve[dir]);
-        conn->curve[dir] = NULL;
-    }
-    return false;
+    conn->free_state(conn->state);
+    return ZMTP_FALSE;
 }
 
-/* wmem's callback returns gboolean on 4.0 and bool later. */
-static zmtp_bool on_file_closed(wmem_allocator_t *scope, wmem_cb_event_t event, void *user_data)
+void zmtp_conn_set_state(struct zmtp_conn *conn, void *state, void (*free_state)(void *state))
 {
-    return wipe_sessions(scope, event, user_data) ? ZMTP_TRUE : ZMTP_FALSE;
+    conn->state = state;
+    conn->free_state = free_state;
+    wmem_register_callback(wmem_file_scope(), on_file_closed, conn);
 }
 
 /* Connections of one TCP conversation, by the number of the packet that began each: several follow
@@ -52,7 +48,6 @@ struct zmtp_conn *zmtp_conn_new(conversation_t *conversation, packet_info *pinfo
     for (int dir = 0; dir < 2; dir++)
         conn->peer[dir].revision = 0xff;
     wmem_tree_insert32(conn_tree(conversation), pinfo->num, conn);
-    wmem_register_callback(wmem_file_scope(), on_file_closed, conn);
     return conn;
 }
 
@@ -95,6 +90,11 @@ enum zmtp_version zmtp_conn_version(const struct zmtp_ctx *ctx)
 bool zmtp_conn_unversioned(const struct zmtp_ctx *ctx)
 {
     return zmtp_conn_version(ctx) == ZMTP_1_0;
+}
+
+bool zmtp_other_unversioned(const struct zmtp_ctx *ctx)
+{
+    return ctx->other->unversioned && ctx->other->version_frame <= ctx->pinfo->num;
 }
 
 const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx)
@@ -217,6 +217,15 @@ void zmtp_ready_seen(struct zmtp_ctx *ctx, bool both_needed)
                                        "socket types %s and %s cannot talk to each other", b, a));
     else
         settle(ctx, "complete");
+}
+
+bool zmtp_handshake_over(const struct zmtp_ctx *ctx)
+{
+    const struct zmtp_conn *conn = ctx->conn;
+
+    return conn->settled_frame &&
+           (conn->settled_frame < ctx->pinfo->num ||
+            (conn->settled_frame == ctx->pinfo->num && conn->settled_seq != ctx->seq));
 }
 
 void zmtp_handshake_failed(struct zmtp_ctx *ctx, const char *why)

@@ -18,13 +18,6 @@
 #define MAX_REVISION 3
 
 #define MESSAGE_NAME_LEN 8
-#define CURVE_MESSAGE_MIN 33 /* RFC 26: name 8, nonce 8, box of 17 and more */
-#define CURVE_NONCE_LEN 8
-#define CURVE_HELLO_LEN 200
-#define GSSAPI_MESSAGE_MIN 12 /* name 8, token length 4 */
-/* No session lives for 2^40 messages: a true short nonce has zeros at one end (old libzmq wrote it
- * in host byte order). */
-#define NONCE_ZEROS 3
 
 #define SHORT_HEADER_LEN 2
 #define LONG_HEADER_LEN 9
@@ -42,23 +35,13 @@ static bool all_zero(const uint8_t *octets, unsigned len)
     return true;
 }
 
-static bool nonce_plausible(const uint8_t *nonce)
+/* The mechanism whose protected frame has its body at body, NULL when it is none. */
+static const struct zmtp_mechanism *claimed(tvbuff_t *tvb, unsigned body, uint64_t body_len)
 {
-    return all_zero(nonce, NONCE_ZEROS) ||
-           all_zero(nonce + CURVE_NONCE_LEN - NONCE_ZEROS, NONCE_ZEROS);
-}
-
-/* The mechanism of the MESSAGE whose body begins at body, NULL when it is none. */
-static const struct zmtp_mechanism *protected_body(tvbuff_t *tvb, unsigned body, uint64_t body_len)
-{
-    unsigned have = tvb_captured_length(tvb) - body;
-
-    if (body_len >= GSSAPI_MESSAGE_MIN && have >= GSSAPI_MESSAGE_MIN &&
-        tvb_get_ntohl(tvb, (int)body + MESSAGE_NAME_LEN) == body_len - GSSAPI_MESSAGE_MIN)
-        return &zmtp_mechanism_gssapi;
-    if (body_len >= CURVE_MESSAGE_MIN && have >= MESSAGE_NAME_LEN + CURVE_NONCE_LEN &&
-        nonce_plausible(tvb_get_ptr(tvb, (int)body + MESSAGE_NAME_LEN, CURVE_NONCE_LEN)))
-        return &zmtp_mechanism_curve;
+    for (const struct zmtp_mechanism *const *mechanism = zmtp_mechanisms; *mechanism; mechanism++) {
+        if ((*mechanism)->claims && (*mechanism)->claims(tvb, body, body_len))
+            return *mechanism;
+    }
     return NULL;
 }
 
@@ -66,16 +49,17 @@ static const struct zmtp_mechanism *protected_body(tvbuff_t *tvb, unsigned body,
  */
 static unsigned header_before(tvbuff_t *tvb, unsigned from, unsigned body, uint64_t *body_len)
 {
+    const uint8_t any_flags = ZMTP_FLAG_COMMAND | ZMTP_FLAG_MORE;
     int at = (int)body;
 
     if (body >= from + SHORT_HEADER_LEN &&
-        (tvb_get_uint8(tvb, at - SHORT_HEADER_LEN) & ~ZMTP_FLAG_COMMAND) == 0 &&
-        tvb_get_uint8(tvb, at - 1) >= GSSAPI_MESSAGE_MIN) {
+        (tvb_get_uint8(tvb, at - SHORT_HEADER_LEN) & ~any_flags) == 0 &&
+        tvb_get_uint8(tvb, at - 1) > MESSAGE_NAME_LEN) {
         *body_len = tvb_get_uint8(tvb, at - 1);
         return SHORT_HEADER_LEN;
     }
     if (body >= from + LONG_HEADER_LEN &&
-        (tvb_get_uint8(tvb, at - LONG_HEADER_LEN) & ~ZMTP_FLAG_COMMAND) == ZMTP_FLAG_LONG) {
+        (tvb_get_uint8(tvb, at - LONG_HEADER_LEN) & ~any_flags) == ZMTP_FLAG_LONG) {
         *body_len = tvb_get_ntoh64(tvb, at - LONG_HEADER_LEN + 1);
         return *body_len <= UINT32_MAX ? LONG_HEADER_LEN : 0;
     }
@@ -103,7 +87,7 @@ int zmtp_find_protected(tvbuff_t *tvb, unsigned offset, const struct zmtp_mechan
         if (memcmp(found, message_name, MESSAGE_NAME_LEN) != 0)
             continue;
         header = header_before(tvb, offset, body, &body_len);
-        if (header && (*mechanism = protected_body(tvb, body, body_len)) != NULL)
+        if (header && (*mechanism = claimed(tvb, body, body_len)) != NULL)
             return (int)(body - header);
     }
     return -1;
@@ -111,14 +95,7 @@ int zmtp_find_protected(tvbuff_t *tvb, unsigned offset, const struct zmtp_mechan
 
 const struct zmtp_mechanism *zmtp_guess_mechanism(tvbuff_t *body)
 {
-    static const uint8_t curve_hello[] = {5, 'H', 'E', 'L', 'L', 'O', 1, 0}; /* RFC 26 "hello" */
-    unsigned len = tvb_captured_length(body);
-
-    if (len >= CURVE_HELLO_LEN && tvb_memeql(body, 0, curve_hello, sizeof curve_hello) == 0)
-        return &zmtp_mechanism_curve;
-    if (len >= MESSAGE_NAME_LEN && tvb_memeql(body, 0, message_name, MESSAGE_NAME_LEN) == 0)
-        return protected_body(body, 0, tvb_reported_length(body));
-    return NULL;
+    return claimed(body, 0, tvb_reported_length(body));
 }
 
 bool zmtp_is_protected(tvbuff_t *body)
@@ -129,53 +106,56 @@ bool zmtp_is_protected(tvbuff_t *body)
 
 /* ---- Frames that must be guessed ---- */
 
-unsigned zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned, uint64_t *body_len,
-                           unsigned *needed)
+/* RFC 13: length octet, or FF and 8 octets; the length counts the flags octet behind it. */
+static bool frame_header_1_0(tvbuff_t *tvb, unsigned offset, unsigned have,
+                             struct zmtp_header *header)
 {
-    unsigned have = (unsigned)tvb_captured_length_remaining(tvb, (int)offset);
-    uint8_t first;
+    uint64_t len;
 
-    *needed = SHORT_HEADER_LEN;
-    if (have < SHORT_HEADER_LEN)
-        return 0;
-    first = tvb_get_uint8(tvb, (int)offset);
-    if (unversioned) {
-        /* RFC 13: length octet, or FF and 8 octets; the length counts the flags octet behind it. */
-        if (first != 0xff) {
-            *body_len = first ? first - 1U : 0;
-            return SHORT_HEADER_LEN;
-        }
-        *needed = LONG_HEADER_LEN + 1;
-        if (have < *needed)
-            return 0;
-        *body_len = tvb_get_ntoh64(tvb, (int)offset + 1);
-        *body_len -= *body_len ? 1 : 0;
-        return LONG_HEADER_LEN + 1;
+    if (tvb_get_uint8(tvb, (int)offset) != 0xff) {
+        len = tvb_get_uint8(tvb, (int)offset);
+    } else {
+        header->size = LONG_HEADER_LEN + 1;
+        if (have < header->size)
+            return false;
+        len = tvb_get_ntoh64(tvb, (int)offset + 1);
     }
-    if (!(first & ZMTP_FLAG_LONG)) {
-        *body_len = tvb_get_uint8(tvb, (int)offset + 1);
-        return SHORT_HEADER_LEN;
-    }
-    *needed = LONG_HEADER_LEN;
-    if (have < LONG_HEADER_LEN)
-        return 0;
-    *body_len = tvb_get_ntoh64(tvb, (int)offset + 1);
-    return LONG_HEADER_LEN;
+    header->body_len = len > 0 ? len - 1 : 0;
+    header->flags = tvb_get_uint8(tvb, (int)(offset + header->size - 1));
+    return true;
 }
 
-static bool header_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned, unsigned header,
-                             uint64_t body_len)
+bool zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned, struct zmtp_header *header)
 {
-    uint8_t first = tvb_get_uint8(tvb, (int)offset);
+    unsigned have = (unsigned)tvb_captured_length_remaining(tvb, (int)offset);
 
+    header->unversioned = unversioned;
+    header->size = SHORT_HEADER_LEN;
+    if (have < SHORT_HEADER_LEN)
+        return false;
     if (unversioned)
-        return first != 0 &&
-               (tvb_get_uint8(tvb, (int)(offset + header - 1)) & ~ZMTP_FLAG_MORE) == 0;
-    if ((first & ZMTP_FLAG_RESERVED) ||
-        (first & (ZMTP_FLAG_COMMAND | ZMTP_FLAG_MORE)) == (ZMTP_FLAG_COMMAND | ZMTP_FLAG_MORE))
+        return frame_header_1_0(tvb, offset, have, header);
+    header->flags = tvb_get_uint8(tvb, (int)offset);
+    header->body_len = tvb_get_uint8(tvb, (int)offset + 1);
+    if (header->flags & ZMTP_FLAG_LONG) {
+        header->size = LONG_HEADER_LEN;
+        if (have < LONG_HEADER_LEN)
+            return false;
+        header->body_len = tvb_get_ntoh64(tvb, (int)offset + 1);
+    }
+    return true;
+}
+
+static bool header_plausible(const struct zmtp_header *header)
+{
+    if (header->unversioned)
+        return (header->flags & ~ZMTP_FLAG_MORE) == 0;
+    if ((header->flags & ZMTP_FLAG_RESERVED) ||
+        (header->flags & (ZMTP_FLAG_COMMAND | ZMTP_FLAG_MORE)) ==
+            (ZMTP_FLAG_COMMAND | ZMTP_FLAG_MORE))
         return false;
     /* Real peers use the long form only where the short one does not do. */
-    return !(first & ZMTP_FLAG_LONG) || body_len > 255;
+    return !(header->flags & ZMTP_FLAG_LONG) || header->body_len > 255;
 }
 
 bool zmtp_frames_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned)
@@ -186,15 +166,14 @@ bool zmtp_frames_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned)
     if (end != tvb_reported_length(tvb))
         return false;
     while (offset < end) {
-        uint64_t body_len;
-        unsigned needed;
-        unsigned header = zmtp_frame_header(tvb, offset, unversioned, &body_len, &needed);
+        struct zmtp_header header;
 
-        if (!header || !header_plausible(tvb, offset, unversioned, header, body_len) ||
-            body_len > end - offset - header)
+        if (!zmtp_frame_header(tvb, offset, unversioned, &header) || !header_plausible(&header) ||
+            (unversioned && tvb_get_uint8(tvb, (int)offset) == 0) ||
+            header.body_len > end - offset - header.size)
             return false;
-        has_body = has_body || body_len > 0;
-        offset += header + (unsigned)body_len;
+        has_body = has_body || header.body_len > 0;
+        offset += header.size + (unsigned)header.body_len;
     }
     return has_body; /* else it may be a run of zeros */
 }
@@ -242,20 +221,21 @@ static void remember_identity_1_0(tvbuff_t *tvb, packet_info *pinfo, conversatio
 {
     struct zmtp_conn *conn;
     struct zmtp_peer *peer;
-    unsigned len = tvb_reported_length(tvb);
+    unsigned len = tvb_captured_length(tvb);
 
-    if (len < SHORT_HEADER_LEN || tvb_get_uint8(tvb, 0) != len - 1 || tvb_get_uint8(tvb, 1) != 0 ||
-        !zmtp_saw_syn(tcpd) || !zmtp_at_stream_start(tcpd, tcpinfo))
+    if (len < SHORT_HEADER_LEN || len != tvb_reported_length(tvb) ||
+        tvb_get_uint8(tvb, 0) != len - 1 || tvb_get_uint8(tvb, 1) != 0 || !zmtp_saw_syn(tcpd) ||
+        !zmtp_at_stream_start(tcpd, tcpinfo))
         return;
     conn = zmtp_conn_get(conversation, pinfo);
     peer = &conn->peer[zmtp_direction(tcpd)];
     peer->started = true;
     peer->unversioned = true;
     peer->start_seq = tcpinfo->seq;
-    peer->start_frame = peer->identity_frame = peer->version_frame = pinfo->num;
+    peer->identity_frame = peer->version_frame = pinfo->num;
     peer->version = ZMTP_1_0;
     peer->have_next = true;
-    peer->next_seq = tcpinfo->seq + len;
+    peer->next_seq = peer->pending_end = tcpinfo->seq + len;
 }
 
 zmtp_bool zmtp_heuristic_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)

@@ -33,9 +33,8 @@
 
 #define MAX_IDENTITY 255 /* RFC 13, RFC 15 */
 
-/* Where the greeting was cut when it arrived: a later visit must cut it in the same places. */
-#define ZMTP_CUT_SIGNATURE 0x01
-#define ZMTP_CUT_REVISION 0x02
+/* Which greeting it is, which tells its length. */
+enum form { FORM_UNKNOWN, FORM_1_0, FORM_2_0, FORM_3 };
 
 static int hf_signature = -1;
 static int hf_version = -1;
@@ -43,11 +42,11 @@ static int hf_version_major = -1;
 static int hf_version_minor = -1;
 static int hf_revision = -1;
 static int hf_socket_type_code = -1;
-static int hf_socket_type = -1;
-static int hf_mechanism = -1;
 static int hf_as_server = -1;
 static int hf_filler = -1;
-static int hf_identity = -1;
+int zmtp_hf_socket_type = -1;
+int zmtp_hf_identity = -1;
+int zmtp_hf_mechanism = -1;
 static int ett_version = -1;
 
 /* RFC 15 "socket-type". */
@@ -66,96 +65,131 @@ static uint8_t identity_after_signature(tvbuff_t *tvb, unsigned offset)
     return len >= 1 && len <= MAX_IDENTITY + 1 ? (uint8_t)(len - 1) : 0;
 }
 
-/* To a 1.0 peer the greeting is the signature and the identity whose header it is. */
-static void learn_length_1_0(struct zmtp_ctx *ctx)
+static unsigned greeting_len(const struct zmtp_peer *peer)
 {
-    struct zmtp_peer *peer = ctx->peer;
-
-    if (ctx->other->unversioned && !peer->greeting_len && peer->revision == 0xff &&
-        peer->signature_seen)
-        peer->greeting_len = ZMTP_SIGNATURE_LEN + peer->identity_len;
+    switch ((enum form)peer->form) {
+    case FORM_1_0:
+        return ZMTP_SIGNATURE_LEN + peer->identity_len;
+    case FORM_2_0:
+        return ZMTP_GREETING_2_LEN;
+    default:
+        return ZMTP_GREETING_3_LEN;
+    }
 }
 
-bool zmtp_in_greeting(struct zmtp_ctx *ctx, uint32_t seq)
+static void end_greeting(struct zmtp_peer *peer, unsigned len)
 {
-    struct zmtp_peer *peer = ctx->peer;
-    uint32_t at = seq - peer->start_seq;
-
-    if (peer->unversioned || !peer->saw_start || ctx->pinfo->num < peer->start_frame)
-        return false;
-    if (ctx->first_pass)
-        learn_length_1_0(ctx);
-    /* Sequence numbers repeat after 4 GB, packet numbers do not. */
-    if (peer->greeting_frame && peer->greeting_frame < ctx->pinfo->num)
-        return false;
-    return at < (peer->greeting_len ? peer->greeting_len : ZMTP_GREETING_3_LEN);
+    peer->in_greeting = false;
+    peer->greeting_len = len;
 }
 
-/* Decide the greeting's length once enough is known; peer->greeting_len stays 0 until then.
- * `at` is the place in the greeting of the octet at `offset`, `have` how many are there. */
-static void learn_length(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, unsigned at,
-                         unsigned have)
+/* First pass: learn what the piece at offset tells; `at` is its place in the greeting. */
+static void learn_form(struct zmtp_ctx *ctx, unsigned at, unsigned have)
 {
     struct zmtp_peer *peer = ctx->peer;
     const struct zmtp_peer *other = ctx->other;
+    tvbuff_t *tvb = ctx->tvb;
 
-    if (peer->revision == 0xff && at <= AT_REVISION && at + have > AT_REVISION &&
-        !other->unversioned)
-        peer->revision = tvb_get_uint8(tvb, (int)(offset + AT_REVISION - at));
-    if (peer->greeting_len || other->unversioned)
+    if (at == 0 && have >= ZMTP_SIGNATURE_LEN) {
+        peer->signature_seen = true;
+        peer->identity_len = identity_after_signature(tvb, ctx->offset);
+    }
+    if (peer->form == FORM_UNKNOWN && peer->revision == 0xff && other->unversioned)
+        peer->form = FORM_1_0;
+    if (peer->form != FORM_UNKNOWN)
         return;
-    if (peer->revision == 0xff)
-        return;
-    if (peer->revision <= REVISION_2_0) {
-        peer->greeting_len = ZMTP_GREETING_2_LEN;
-    } else if (other->revision != 0xff) {
-        peer->greeting_len =
-            other->revision <= REVISION_2_0 ? ZMTP_GREETING_2_LEN : ZMTP_GREETING_3_LEN;
-    } else if (at <= AT_MECHANISM && at + have > AT_MECHANISM) {
+    if (peer->revision == 0xff) {
+        if (at > AT_REVISION || at + have <= AT_REVISION)
+            return;
+        peer->revision = tvb_get_uint8(tvb, (int)(ctx->offset + AT_REVISION - at));
+    }
+    if (peer->revision <= REVISION_2_0)
+        peer->form = FORM_2_0;
+    else if (other->revision != 0xff)
+        peer->form = other->revision <= REVISION_2_0 ? FORM_2_0 : FORM_3;
+    else if (at <= AT_MECHANISM && at + have > AT_MECHANISM)
         /* The other side is not in the capture.  A mechanism begins with a letter; in the 2.0 form
          * this is the flags octet of the identity frame. */
-        peer->greeting_len = tvb_get_uint8(tvb, (int)(offset + AT_MECHANISM - at)) < ' '
-                                 ? ZMTP_GREETING_2_LEN
-                                 : ZMTP_GREETING_3_LEN;
-    }
+        peer->form =
+            tvb_get_uint8(tvb, (int)(ctx->offset + AT_MECHANISM - at)) < ' ' ? FORM_2_0 : FORM_3;
 }
 
-unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, unsigned at,
-                             unsigned have, unsigned *needed)
+/* First pass: the length of the piece, 0: wait. */
+static unsigned next_piece(struct zmtp_ctx *ctx, unsigned at, unsigned have, unsigned *needed)
+{
+    const struct zmtp_peer *peer = ctx->peer;
+    unsigned len = greeting_len(peer);
+
+    *needed = DESEGMENT_ONE_MORE_SEGMENT;
+    if (peer->form != FORM_UNKNOWN && at + have >= len)
+        return len - at;
+    if (at <= AT_REVISION && at + have > AT_REVISION && peer->form != FORM_1_0)
+        return AT_MINOR - at;
+    if (at == 0 && have >= ZMTP_SIGNATURE_LEN)
+        return ZMTP_SIGNATURE_LEN;
+    if (peer->form != FORM_UNKNOWN)
+        *needed = len - at - have;
+    return 0;
+}
+
+/* A piece as a memo: a later visit must show just the same, whatever was learned since. */
+#define PIECE_FORM_SHIFT 16
+
+bool zmtp_in_greeting(const struct zmtp_ctx *ctx)
+{
+    const struct zmtp_peer *peer = ctx->peer;
+    int32_t memo;
+
+    if (peer->unversioned || !peer->saw_start)
+        return false;
+    if (!ctx->first_pass)
+        return ctx->pinfo->num <= peer->greeting_frame &&
+               zmtp_memo_get(ctx->pinfo, ZMTP_MEMO_GREETING, ctx->seq, &memo);
+    /* To a 1.0 peer a signature without an identity is all. */
+    if (ctx->other->unversioned && peer->form == FORM_UNKNOWN && peer->revision == 0xff &&
+        peer->signature_seen && peer->identity_len == 0)
+        return false;
+    return peer->in_greeting;
+}
+
+bool zmtp_greeting_resumes(struct zmtp_ctx *ctx)
 {
     struct zmtp_peer *peer = ctx->peer;
 
-    *needed = DESEGMENT_ONE_MORE_SEGMENT;
-    if (!ctx->first_pass) {
-        unsigned end = peer->greeting_len;
+    /* libzmq sends the major version as a segment of its own.  Without it the rest still tells what
+     * it is, when it is whole and a mechanism stands in its place. */
+    if (ctx->tvb_seq - peer->start_seq != AT_MINOR ||
+        tvb_captured_length(ctx->tvb) < ZMTP_GREETING_3_LEN - AT_MINOR ||
+        !g_ascii_isupper(tvb_get_uint8(ctx->tvb, AT_MECHANISM - AT_MINOR)))
+        return false;
+    peer->revision = 3;
+    peer->form = FORM_3;
+    return true;
+}
 
-        if (at < ZMTP_SIGNATURE_LEN && (peer->cuts & ZMTP_CUT_SIGNATURE))
-            end = ZMTP_SIGNATURE_LEN;
-        else if (at <= AT_REVISION && (peer->cuts & ZMTP_CUT_REVISION))
-            end = AT_MINOR;
-        return end > at && at + have >= end ? end - at : 0;
+unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned *needed)
+{
+    unsigned at = ctx->seq - ctx->peer->start_seq;
+    int32_t memo;
+    unsigned len;
+
+    if (!ctx->first_pass) {
+        if (!zmtp_memo_get(ctx->pinfo, ZMTP_MEMO_GREETING, ctx->seq, &memo))
+            return 0;
+        ctx->greeting_form = (uint8_t)((unsigned)memo >> PIECE_FORM_SHIFT);
+        return (unsigned)memo & ((1U << PIECE_FORM_SHIFT) - 1);
     }
-    if (at + have < ZMTP_SIGNATURE_LEN)
+    learn_form(ctx, at, have);
+    len = next_piece(ctx, at, have, needed);
+    if (len == 0)
         return 0;
-    if (at == 0) {
-        peer->signature_seen = true;
-        peer->identity_len = identity_after_signature(tvb, offset);
-        learn_length_1_0(ctx);
-    }
-    learn_length(ctx, tvb, offset, at, have);
-    if (peer->greeting_len && at + have >= peer->greeting_len)
-        return peer->greeting_len - at;
-    if (at <= AT_REVISION && at + have >= AT_MINOR && !ctx->other->unversioned) {
-        peer->cuts |= ZMTP_CUT_REVISION;
-        return AT_MINOR - at;
-    }
-    if (at < ZMTP_SIGNATURE_LEN) {
-        peer->cuts |= ZMTP_CUT_SIGNATURE;
-        return ZMTP_SIGNATURE_LEN - at;
-    }
-    if (peer->greeting_len)
-        *needed = peer->greeting_len - at - have;
-    return 0;
+    ctx->greeting_form = ctx->peer->form;
+    if (ctx->peer->form != FORM_UNKNOWN && at + len >= greeting_len(ctx->peer))
+        end_greeting(ctx->peer, greeting_len(ctx->peer));
+    ctx->peer->greeting_frame = ctx->pinfo->num;
+    zmtp_memo_put(ctx->pinfo, ZMTP_MEMO_GREETING, ctx->seq,
+                  (int32_t)(len | (unsigned)ctx->greeting_form << PIECE_FORM_SHIFT));
+    return len;
 }
 
 /* ---- What it says ---- */
@@ -201,7 +235,7 @@ static void dissect_version(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
     if (major >= 3)
         learn_version(ctx, minor == 0 && major == 3 ? ZMTP_3_0 : ZMTP_3_1);
     else
-        learn_version(ctx, ZMTP_3_0);
+        learn_version(ctx, ZMTP_3_1); /* as libzmq takes what is neither 1.0, 2.0 nor 3 */
 }
 
 /* The 2.0 form: revision, socket type. */
@@ -221,7 +255,7 @@ static void dissect_revision_2(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
                                  &code);
     name = val_to_str_const(code, socket_types_2, "unknown");
     proto_item_set_generated(
-        proto_tree_add_string(ctx->tree, hf_socket_type, tvb, AT_MINOR - (int)at, 1, name));
+        proto_tree_add_string(ctx->tree, zmtp_hf_socket_type, tvb, AT_MINOR - (int)at, 1, name));
     zmtp_learn_socket_type(ctx, name);
     wmem_strbuf_append_printf(summary, " %s %s",
                               ctx->peer->revision == REVISION_1_0 ? "1.0" : "2.0", name);
@@ -234,7 +268,7 @@ static void dissect_mechanism(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
     const uint8_t *name;
     bool as_server;
 
-    proto_tree_add_item_ret_string(ctx->tree, hf_mechanism, tvb, AT_MECHANISM - (int)at,
+    proto_tree_add_item_ret_string(ctx->tree, zmtp_hf_mechanism, tvb, AT_MECHANISM - (int)at,
                                    ZMTP_MECHANISM_LEN, ENC_ASCII | ENC_NA, ctx->pinfo->pool, &name);
     wmem_strbuf_append_printf(
         summary, " %s",
@@ -258,36 +292,32 @@ static void dissect_identity_1(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
     unsigned from = at < ZMTP_SIGNATURE_LEN ? ZMTP_SIGNATURE_LEN - at : 0;
     unsigned len = tvb_captured_length(tvb) > from ? tvb_captured_length(tvb) - from : 0;
 
-    if (at + tvb_captured_length(tvb) < ctx->peer->greeting_len)
-        return;
-    proto_tree_add_item(ctx->tree, hf_identity, tvb, (int)from, (int)len, ENC_NA);
+    proto_tree_add_item(ctx->tree, zmtp_hf_identity, tvb, (int)from, (int)len, ENC_NA);
     wmem_strbuf_append_printf(summary, ", identity %s", zmtp_printable(ctx->pinfo, tvb, from, len));
     learn_version(ctx, ZMTP_3_0); /* what it speaks is up to the other side */
 }
 
-void zmtp_dissect_greeting(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at)
+void zmtp_dissect_greeting(struct zmtp_ctx *ctx, unsigned len)
 {
+    tvbuff_t *tvb = tvb_new_subset_length(ctx->tvb, (int)ctx->offset, (int)len);
+    unsigned at = ctx->seq - ctx->peer->start_seq;
+    enum form form = (enum form)ctx->greeting_form;
     wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "Greeting");
-    struct zmtp_peer *peer = ctx->peer;
-    bool to_1_0 = ctx->other->unversioned && peer->revision == 0xff;
+    bool minor_here = in_piece(tvb, at, AT_MINOR, 1);
+    bool revision_here = in_piece(tvb, at, AT_REVISION, 1);
 
-    if (at == 0 && in_piece(tvb, at, 0, ZMTP_SIGNATURE_LEN)) {
+    if (in_piece(tvb, at, 0, ZMTP_SIGNATURE_LEN)) {
         proto_tree_add_item(ctx->tree, hf_signature, tvb, 0, ZMTP_SIGNATURE_LEN, ENC_NA);
         if (tvb_captured_length(tvb) == ZMTP_SIGNATURE_LEN)
             wmem_strbuf_append(summary, " signature");
     }
-    if (to_1_0) {
-        if (peer->greeting_len)
-            dissect_identity_1(ctx, tvb, at, summary);
-    } else if (in_piece(tvb, at, AT_REVISION, 1) || in_piece(tvb, at, AT_MINOR, 1)) {
-        if (peer->revision <= REVISION_2_0 ||
-            (peer->greeting_len == ZMTP_GREETING_2_LEN && in_piece(tvb, at, AT_MINOR, 1)))
-            dissect_revision_2(ctx, tvb, at, summary);
-        else
-            dissect_version(ctx, tvb, at, summary);
-    }
-    if (peer->greeting_len == ZMTP_GREETING_3_LEN &&
-        in_piece(tvb, at, AT_MECHANISM, ZMTP_MECHANISM_LEN))
+    if (form == FORM_1_0)
+        dissect_identity_1(ctx, tvb, at, summary);
+    else if (minor_here ? form == FORM_2_0 : revision_here && ctx->peer->revision <= REVISION_2_0)
+        dissect_revision_2(ctx, tvb, at, summary);
+    else if (minor_here || revision_here)
+        dissect_version(ctx, tvb, at, summary);
+    if (form == FORM_3 && in_piece(tvb, at, AT_MECHANISM, ZMTP_MECHANISM_LEN))
         dissect_mechanism(ctx, tvb, at, summary);
     proto_item_append_text(ctx->root, ", %s", wmem_strbuf_get_str(summary));
     zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
@@ -299,7 +329,7 @@ void zmtp_dissect_identity(struct zmtp_ctx *ctx, tvbuff_t *tvb)
     const char *text = len ? zmtp_printable(ctx->pinfo, tvb, 0, len) : "anonymous";
     const char *version = ctx->peer->unversioned ? "Greeting 1.0, " : "";
 
-    proto_tree_add_item(ctx->tree, hf_identity, tvb, 0, (int)len, ENC_NA);
+    proto_tree_add_item(ctx->tree, zmtp_hf_identity, tvb, 0, (int)len, ENC_NA);
     proto_item_append_text(ctx->root, ", %sIdentity %s", version, text);
     zmtp_info_add_format(ctx, "%sIdentity %s", version, text);
     if (ctx->peer->unversioned)
@@ -323,18 +353,18 @@ void zmtp_register_greeting(const struct zmtp_registry *registry)
         {&hf_socket_type_code,
          {"Socket type code", "zmtp.socket_type.code", FT_UINT8, BASE_DEC, VALS(socket_types_2),
           0x0, "Socket type in a ZMTP 2.0 greeting", HFILL}},
-        {&hf_socket_type,
+        {&zmtp_hf_socket_type,
          {"Socket type", "zmtp.socket_type", FT_STRING, BASE_NONE, NULL, 0x0,
           "Type of the sender's ZeroMQ socket", HFILL}},
-        {&hf_mechanism,
+        {&zmtp_hf_mechanism,
          {"Mechanism", "zmtp.mechanism", FT_STRINGZ, BASE_NONE, NULL, 0x0, "Security mechanism",
           HFILL}},
         {&hf_as_server,
-         {"As-Server", "zmtp.as-server", FT_BOOLEAN, BASE_NONE, TFS(&tfs_yes_no), 0x0,
+         {"As-Server", "zmtp.as-server", FT_BOOLEAN, BASE_NONE, TFS(&tfs_server_client), 0x0,
           "Whether the sender says it is the server of the security handshake; libzmq never does",
           HFILL}},
         {&hf_filler, {"Filler", "zmtp.filler", FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
-        {&hf_identity,
+        {&zmtp_hf_identity,
          {"Identity", "zmtp.identity", FT_BYTES, BASE_NONE, NULL, 0x0,
           "Routing identity that the sender chose", HFILL}},
     };

@@ -16,6 +16,7 @@
 #define UAT_NAME "ZMTP TCP Protocols"
 #define UAT_FILE "zmtp_tcp_protocols"
 #define MAX_PORT 65535
+#define MAX_LAYERS 32
 
 static dissector_table_t protocol_table;
 static heur_dissector_list_t heuristics;
@@ -126,49 +127,98 @@ static dissector_handle_t by_port(packet_info *pinfo)
     return handle ? handle : dissector_get_uint_handle(protocol_table, pinfo->srcport);
 }
 
-static bool run_dissector(struct zmtp_ctx *ctx, tvbuff_t *payload)
+/* The ports of a packet do not change: look once for all its frames. */
+static dissector_handle_t payload_handle(struct zmtp_ctx *ctx)
 {
-    dissector_handle_t handle = by_user_table(ctx->pinfo);
-    heur_dtbl_entry_t *entry;
-
-    if (!handle)
-        handle = by_port(ctx->pinfo);
-    if (handle && call_dissector_only(handle, payload, ctx->pinfo, ctx->top, NULL) > 0)
-        return true;
-    return dissector_try_heuristic(heuristics, payload, ctx->pinfo, ctx->top, &entry, NULL);
+    if (!ctx->handle_known) {
+        ctx->payload_handle = by_user_table(ctx->pinfo);
+        if (!ctx->payload_handle)
+            ctx->payload_handle = by_port(ctx->pinfo);
+        ctx->handle_known = true;
+    }
+    return ctx->payload_handle;
 }
 
-bool zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload)
+static void run_dissector(struct zmtp_ctx *ctx, tvbuff_t *payload)
 {
-    column_info *cinfo = ctx->pinfo->cinfo;
-    const char *saved_proto = ctx->pinfo->current_proto;
-    volatile bool taken = false;
+    dissector_handle_t handle = payload_handle(ctx);
+    heur_dtbl_entry_t *entry;
+
+    if (handle && call_dissector_only(handle, payload, ctx->pinfo, ctx->top, NULL) > 0)
+        return;
+    (void)dissector_try_heuristic(heuristics, payload, ctx->pinfo, ctx->top, &entry, NULL);
+}
+
+/* What a payload's dissector may change of the packet, or leave changed by an exception. */
+struct saved_packet {
     zmtp_bool info_writable;
     zmtp_bool protocol_writable;
+    const char *current_proto;
+    uint16_t can_desegment;
+    uint16_t saved_can_desegment;
+    int desegment_offset;
+    uint32_t desegment_len;
+    uint32_t srcport;
+    uint32_t destport;
+    unsigned layers;
+};
+
+static void save_packet(packet_info *pinfo, struct saved_packet *saved)
+{
+    saved->info_writable = col_get_writable(pinfo->cinfo, COL_INFO);
+    saved->protocol_writable = col_get_writable(pinfo->cinfo, COL_PROTOCOL);
+    saved->current_proto = pinfo->current_proto;
+    saved->can_desegment = pinfo->can_desegment;
+    saved->saved_can_desegment = pinfo->saved_can_desegment;
+    saved->desegment_offset = pinfo->desegment_offset;
+    saved->desegment_len = pinfo->desegment_len;
+    saved->srcport = pinfo->srcport;
+    saved->destport = pinfo->destport;
+    saved->layers = wmem_list_count(pinfo->layers);
+}
+
+static void restore_packet(packet_info *pinfo, const struct saved_packet *saved)
+{
+    col_set_writable(pinfo->cinfo, COL_INFO, saved->info_writable);
+    col_set_writable(pinfo->cinfo, COL_PROTOCOL, saved->protocol_writable);
+    pinfo->current_proto = saved->current_proto;
+    pinfo->can_desegment = saved->can_desegment;
+    pinfo->saved_can_desegment = saved->saved_can_desegment;
+    pinfo->desegment_offset = saved->desegment_offset;
+    pinfo->desegment_len = saved->desegment_len;
+    pinfo->srcport = saved->srcport;
+    pinfo->destport = saved->destport;
+    /* Each call leaves a layer, of which Wireshark allows a few hundred; a packet can hold more
+     * payloads.  The first few stay, for the list of protocols in the frame. */
+    while (wmem_list_count(pinfo->layers) > MAX(saved->layers, MAX_LAYERS))
+        wmem_list_remove_frame(pinfo->layers, wmem_list_tail(pinfo->layers));
+}
+
+void zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload)
+{
+    packet_info *pinfo = ctx->pinfo;
+    struct saved_packet saved;
 
     if (tvb_reported_length(payload) == 0)
-        return false;
+        return;
+    save_packet(pinfo, &saved);
     /* The columns tell of ZMTP: one packet can hold many payloads. */
-    info_writable = col_get_writable(cinfo, COL_INFO);
-    protocol_writable = col_get_writable(cinfo, COL_PROTOCOL);
-    col_set_writable(cinfo, COL_INFO, ZMTP_FALSE);
-    col_set_writable(cinfo, COL_PROTOCOL, ZMTP_FALSE);
+    col_set_writable(pinfo->cinfo, COL_INFO, ZMTP_FALSE);
+    col_set_writable(pinfo->cinfo, COL_PROTOCOL, ZMTP_FALSE);
     TRY
     {
-        taken = run_dissector(ctx, payload);
+        run_dissector(ctx, payload);
     }
-    CATCH_NONFATAL_ERRORS
+    CATCH_BOUNDS_AND_DISSECTOR_ERRORS
     {
-        show_exception(payload, ctx->pinfo, ctx->top, EXCEPT_CODE, GET_MESSAGE);
-        ctx->pinfo->current_proto = saved_proto;
+        /* The payload is whole: whatever is wrong, it is the payload's own. */
+        show_exception(payload, pinfo, ctx->top, EXCEPT_CODE, GET_MESSAGE);
     }
     FINALLY
     {
-        col_set_writable(cinfo, COL_INFO, info_writable);
-        col_set_writable(cinfo, COL_PROTOCOL, protocol_writable);
+        restore_packet(pinfo, &saved);
     }
     ENDTRY;
-    return taken;
 }
 
 void zmtp_register_handoff_tables(const struct zmtp_registry *registry)

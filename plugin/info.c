@@ -104,10 +104,16 @@ void zmtp_info_add_data(struct zmtp_ctx *ctx, int32_t part, bool more, uint64_t 
 
 void zmtp_info_end(struct zmtp_ctx *ctx)
 {
+    const char *before;
+
     write_run(ctx);
     if (ctx->info.left_out)
         wmem_strbuf_append_printf(ctx->info.text, SEPARATOR "and %u more", ctx->info.left_out);
-    if (wmem_strbuf_get_len(ctx->info.text))
-        col_append_sep_str(ctx->pinfo->cinfo, COL_INFO, SEPARATOR,
-                           wmem_strbuf_get_str(ctx->info.text));
+    if (wmem_strbuf_get_len(ctx->info.text) == 0)
+        return;
+    /* Behind an earlier call's text, but not behind TCP's remarks, which end in a blank. */
+    before = col_get_text(ctx->pinfo->cinfo, COL_INFO);
+    if (before && *before && !g_str_has_suffix(before, " "))
+        col_append_str(ctx->pinfo->cinfo, COL_INFO, SEPARATOR);
+    col_append_str(ctx->pinfo->cinfo, COL_INFO, wmem_strbuf_get_str(ctx->info.text));
 }

@@ -4,8 +4,8 @@
  */
 #include "zmtp.h"
 
-#include <errno.h>
 #include <wsutil/report_message.h>
+#include <wsutil/wmem/wmem_user_cb.h>
 
 #include "../decrypt/keylog.h"
 #include "../decrypt/keyring.h"
@@ -17,7 +17,7 @@ static const char *keylog_path = "";
 
 static struct zmtp_keyring *ring;
 static struct zmtp_keylog_file *keylog;
-static bool keylog_failed; /* said so already, for this capture file */
+static char *last_report; /* the same is not said again for the next capture file */
 static int64_t polled_at;
 
 /* ---- What goes wrong, told once ---- */
@@ -31,20 +31,28 @@ static void on_bad_line(void *ctx, unsigned long line, const char *problem)
     g_string_append_printf(message, "\n  line %lu: %s", line, problem);
 }
 
+static bool is_news(const char *text)
+{
+    if (g_strcmp0(last_report, text) == 0)
+        return false;
+    g_free(last_report);
+    last_report = g_strdup(text);
+    return true;
+}
+
 static void report_file(enum zmtp_keylog_file_status status)
 {
-    if (keylog_failed)
-        return;
-    keylog_failed = true;
-    if (status == ZMTP_KEYLOG_FILE_NOT_A_FILE)
-        report_failure("ZMTP key log \"%s\": this is not a regular file. Nothing can be decrypted "
-                       "with it.",
-                       keylog_path);
-    else
-        report_failure(
-            "ZMTP key log \"%s\": %s: %s. Nothing can be decrypted with it.", keylog_path,
-            status == ZMTP_KEYLOG_FILE_CANNOT_OPEN ? "cannot be opened" : "cannot be read",
-            g_strerror(zmtp_keylog_file_errno(keylog)));
+    const char *what =
+        status == ZMTP_KEYLOG_FILE_CANNOT_READ ? "cannot be read" : "cannot be opened";
+    const char *why = status == ZMTP_KEYLOG_FILE_NOT_A_FILE
+                          ? "this is not a regular file"
+                          : g_strerror(zmtp_keylog_file_errno(keylog));
+    char *text = g_strdup_printf("ZMTP key log \"%s\" %s: %s. Nothing can be decrypted with it.",
+                                 keylog_path, what, why);
+
+    if (is_news(text))
+        report_failure("%s", text);
+    g_free(text);
 }
 
 /* ---- The key log ---- */
@@ -64,7 +72,8 @@ static void poll_keylog(void)
         report_file(status);
     if (message->len > 0) {
         g_string_append(message, "\nThese lines are skipped; the others are used.");
-        report_warning("%s", message->str);
+        if (is_news(message->str))
+            report_warning("%s", message->str);
     }
     g_string_free(message, TRUE);
     polled_at = g_get_monotonic_time();
@@ -81,7 +90,6 @@ struct zmtp_keyring *zmtp_keys(void)
 static void open_keys(void)
 {
     zmtp_keyring_renew_budget(ring);
-    keylog_failed = false;
     if (keylog_path && *keylog_path) {
         keylog = zmtp_keylog_file_new(keylog_path);
         poll_keylog();
@@ -96,6 +104,16 @@ static void close_keys(void)
     zmtp_keyring_drop_source(ring, ZMTP_SOURCE_KEYLOG);
 }
 
+static zmtp_bool on_program_end(wmem_allocator_t *scope _U_, wmem_cb_event_t event _U_,
+                                void *user_data _U_)
+{
+    zmtp_keyring_free(ring);
+    ring = NULL;
+    g_free(last_report);
+    last_report = NULL;
+    return ZMTP_FALSE;
+}
+
 void zmtp_register_keys(const struct zmtp_registry *registry)
 {
     prefs_register_filename_preference(
@@ -106,10 +124,11 @@ void zmtp_register_keys(const struct zmtp_registry *registry)
         "forward secrecy.",
         &keylog_path, ZMTP_FALSE);
     if (!zmtp_crypto_init())
-        g_error("ZMTP: libsodium cannot be initialised");
+        report_failure("ZMTP: libsodium cannot be initialised; nothing will be decrypted");
     ring = zmtp_keyring_new();
     if (!ring)
         g_error("ZMTP: out of memory");
+    wmem_register_callback(wmem_epan_scope(), on_program_end, NULL);
     register_init_routine(open_keys);
     register_cleanup_routine(close_keys);
 }

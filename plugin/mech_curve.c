@@ -37,6 +37,7 @@
 #define READY_BOX_AT 8
 #define READY_MIN 24
 #define MESSAGE_BOX_MIN 17
+#define NONCE_ZEROS 3
 
 #define PAYLOAD_MORE 0x01 /* RFC 26 "payload"; not the values of the frame's flags */
 #define PAYLOAD_COMMAND 0x02
@@ -72,15 +73,36 @@ static expert_field ei_wrong_key = EI_INIT;
 
 /* ---- Sessions ---- */
 
+/* The sessions of a connection, by the direction of the client: each side that sends HELLO has one.
+ */
+struct curve_state {
+    struct zmtp_curve_session *session[2];
+};
+
+static void free_state(void *data)
+{
+    struct curve_state *state = (struct curve_state *)data;
+
+    zmtp_curve_session_free(state->session[0]);
+    zmtp_curve_session_free(state->session[1]);
+}
+
+static struct curve_state *state_of(struct zmtp_ctx *ctx)
+{
+    if (!ctx->conn->state)
+        zmtp_conn_set_state(ctx->conn, wmem_new0(wmem_file_scope(), struct curve_state),
+                            free_state);
+    return (struct curve_state *)ctx->conn->state;
+}
+
 /* The session of the handshake in which `client_dir` is the client's direction. */
 static struct zmtp_curve_session *session_of(struct zmtp_ctx *ctx, unsigned client_dir)
 {
-    struct zmtp_curve_session **session = &ctx->conn->curve[client_dir];
+    struct zmtp_curve_session **session = &state_of(ctx)->session[client_dir];
+    struct zmtp_keyring *ring = zmtp_keys(); /* a live key log may have grown */
 
     if (!*session)
-        *session = zmtp_curve_session_new(zmtp_keys());
-    else
-        zmtp_keys(); /* a live key log may have grown */
+        *session = zmtp_curve_session_new(ring);
     return *session;
 }
 
@@ -93,12 +115,13 @@ static struct zmtp_curve_session *traffic_session(struct zmtp_ctx *ctx)
 /* A box told who is who, in a connection whose start is not in the capture. */
 static void learn_sender(struct zmtp_ctx *ctx, enum zmtp_sender sender)
 {
+    struct curve_state *state = state_of(ctx);
     bool unknown = ctx->conn->client < 0;
 
     zmtp_learn_client(ctx, sender == ZMTP_SENDER_CLIENT);
     if (unknown && ctx->conn->client == 1) {
-        ctx->conn->curve[1] = ctx->conn->curve[0];
-        ctx->conn->curve[0] = NULL;
+        state->session[1] = state->session[0];
+        state->session[0] = NULL;
     }
 }
 
@@ -107,10 +130,11 @@ static void learn_sender(struct zmtp_ctx *ctx, enum zmtp_sender sender)
 enum box_kind { BOX_HELLO, BOX_WELCOME, BOX_COOKIE, BOX_VOUCH, BOX_SESSION };
 
 static const char *const needs[] = {
-    [BOX_HELLO] = "no key: needs the server's permanent secret key, or the client's transient "
-                  "secret key and the server's public key",
-    [BOX_WELCOME] = "no key: needs the server's permanent secret key, or the client's transient "
-                    "secret key and the server's public key",
+    [BOX_HELLO] = "no key: none of those given opens it; it needs the server's permanent secret "
+                  "key, or the client's transient secret key and the server's public key. If the "
+                  "server's secret key is among them, the client has a wrong server key",
+    [BOX_WELCOME] = "no key: none of those given opens it; it needs the server's permanent secret "
+                    "key, or the client's transient secret key and the server's public key",
     [BOX_COOKIE] = "no key: needs the server's cookie key",
     [BOX_VOUCH] = "no key: needs the client's permanent or the server's transient secret key",
     [BOX_SESSION] = "no key: needs this connection's session key, or a transient secret key; "
@@ -130,10 +154,31 @@ static const char *why_not(struct zmtp_ctx *ctx, enum box_kind kind, struct zmtp
         return "damaged: it fails authentication under the key that opens this connection's boxes";
     default:
         return zmtp_keyring_count(zmtp_keys()) == 0
-                   ? "no key: none were given (preference zmtp.keylog_file)"
+                   ? "no key: none were given, or none could be read (preference zmtp.keylog_file)"
                    : needs[kind];
     }
 }
+
+/* "key log (session key)".  There are few of these and many boxes: each is made once. */
+static const char *source_name(struct zmtp_box_result result)
+{
+    static const char *names[ZMTP_SOURCES][ZMTP_KEY_COOKIE + 1];
+    const char **name = &names[result.source][result.kind];
+
+    if (!*name)
+        *name =
+            wmem_strdup_printf(wmem_epan_scope(), "%s (%s)", zmtp_key_source_name(result.source),
+                               zmtp_key_kind_name(result.kind));
+    return *name;
+}
+
+/* Whether all octets of a box are in the capture: only then is it opened. */
+static bool is_whole(tvbuff_t *tvb, unsigned offset, unsigned len)
+{
+    return tvb_captured_length(tvb) >= offset && tvb_captured_length(tvb) - offset >= len;
+}
+
+static const struct zmtp_box_result not_tried = {.status = ZMTP_BOX_NO_KEY};
 
 /* The box, and whether it was opened, with what, or why not. */
 static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, int hf,
@@ -141,21 +186,22 @@ static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tv
                             struct zmtp_box_result result)
 {
     bool opened = result.status == ZMTP_BOX_OPENED;
-    proto_item *box = proto_tree_add_item(tree, hf, tvb, (int)offset, (int)len, ENC_NA);
+    bool whole = is_whole(tvb, offset, len);
+    unsigned have = whole ? len : tvb_captured_length(tvb) - MIN(tvb_captured_length(tvb), offset);
+    proto_item *box = proto_tree_add_item(tree, hf, tvb, (int)MIN(offset, tvb_captured_length(tvb)),
+                                          (int)have, ENC_NA);
     proto_tree *box_tree = proto_item_add_subtree(box, ett_box);
-    proto_item *item =
-        proto_tree_add_boolean(box_tree, hf_decrypted, tvb, (int)offset, (int)len, opened);
+    proto_item *item = proto_tree_add_boolean(box_tree, hf_decrypted, tvb, 0, 0, opened);
 
     proto_item_set_generated(item);
     if (!tree)
         return box_tree;
     if (opened)
-        item = proto_tree_add_string_format_value(
-            box_tree, hf_key_source, tvb, 0, 0, zmtp_key_source_name(result.source), "%s (%s)",
-            zmtp_key_source_name(result.source), zmtp_key_kind_name(result.kind));
+        item = proto_tree_add_string(box_tree, hf_key_source, tvb, 0, 0, source_name(result));
     else
-        item = proto_tree_add_string(box_tree, hf_not_decrypted, tvb, 0, 0,
-                                     why_not(ctx, kind, result));
+        item =
+            proto_tree_add_string(box_tree, hf_not_decrypted, tvb, 0, 0,
+                                  whole ? why_not(ctx, kind, result) : "cut short in the capture");
     proto_item_set_generated(item);
     if (result.status == ZMTP_BOX_DAMAGED)
         expert_add_info(ctx->pinfo, box, &ei_damaged);
@@ -164,15 +210,20 @@ static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tv
     return box_tree;
 }
 
-/* A data source for the plaintext of a handshake's box. */
-static tvbuff_t *plaintext_source(struct zmtp_ctx *ctx, const uint8_t *plain, unsigned len,
-                                  const char *name)
+/* A data source of octets that live as long as the packet. */
+static tvbuff_t *new_source(struct zmtp_ctx *ctx, const uint8_t *octets, unsigned len,
+                            const char *name)
 {
-    uint8_t *copy = (uint8_t *)wmem_memdup(ctx->pinfo->pool, plain, len);
-    tvbuff_t *tvb = tvb_new_child_real_data(ctx->tvb, copy, len, (int)len);
+    tvbuff_t *tvb = tvb_new_child_real_data(ctx->tvb, octets, len, (int)len);
 
     add_new_data_source(ctx->pinfo, tvb, name);
     return tvb;
+}
+
+static tvbuff_t *copy_to_source(struct zmtp_ctx *ctx, const uint8_t *plain, unsigned len,
+                                const char *name)
+{
+    return new_source(ctx, (const uint8_t *)wmem_memdup(ctx->pinfo->pool, plain, len), len, name);
 }
 
 static void show_key(proto_tree *tree, int hf, tvbuff_t *tvb, unsigned offset)
@@ -186,15 +237,12 @@ static void show_short_nonce(proto_tree *tree, tvbuff_t *tvb, unsigned offset)
     proto_tree_add_item(tree, hf_counter, tvb, (int)offset, ZMTP_SHORT_NONCE_SIZE, ENC_BIG_ENDIAN);
 }
 
-/* The server's permanent public key, once a box has told it. */
-static void show_server_permanent(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
-                                  const struct zmtp_curve_session *session)
+/* A public key that earlier boxes or the key log told; NULL: it is not known. */
+static void show_known_key(proto_tree *tree, int hf, tvbuff_t *tvb, const uint8_t *key)
 {
-    const uint8_t *key = zmtp_curve_server_permanent(session, ctx->pinfo->num);
-
     if (key)
-        proto_item_set_generated(proto_tree_add_bytes_with_length(tree, hf_server_permanent, tvb, 0,
-                                                                  0, key, ZMTP_KEY_SIZE));
+        proto_item_set_generated(
+            proto_tree_add_bytes_with_length(tree, hf, tvb, 0, 0, key, ZMTP_KEY_SIZE));
 }
 
 /* The cookie's other half is s', a secret: it is in no tree and in no data source. */
@@ -202,16 +250,18 @@ static void show_cookie(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, u
                         struct zmtp_curve_session *session)
 {
     uint8_t client_transient[ZMTP_KEY_SIZE];
-    struct zmtp_box_result result =
-        zmtp_curve_open_cookie(session, ctx->pinfo->num,
-                               tvb_get_ptr(tvb, (int)offset, ZMTP_COOKIE_SIZE), client_transient);
-    proto_tree *box =
-        show_box(ctx, tree, tvb, hf_cookie, offset, ZMTP_COOKIE_SIZE, BOX_COOKIE, result);
+    struct zmtp_box_result result = not_tried;
+    proto_tree *box;
 
+    if (is_whole(tvb, offset, ZMTP_COOKIE_SIZE))
+        result = zmtp_curve_open_cookie(session, ctx->pinfo->num,
+                                        tvb_get_ptr(tvb, (int)offset, ZMTP_COOKIE_SIZE),
+                                        client_transient);
+    box = show_box(ctx, tree, tvb, hf_cookie, offset, ZMTP_COOKIE_SIZE, BOX_COOKIE, result);
     if (result.status == ZMTP_BOX_OPENED)
         show_key(box, hf_cookie_key,
-                 plaintext_source(ctx, client_transient, ZMTP_KEY_SIZE,
-                                  "Decrypted CURVE cookie (without s')"),
+                 copy_to_source(ctx, client_transient, ZMTP_KEY_SIZE,
+                                "Decrypted CURVE cookie (without s')"),
                  0);
 }
 
@@ -222,7 +272,7 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
 {
     struct zmtp_curve_session *session = session_of(ctx, ctx->dir);
     uint8_t plain[ZMTP_HELLO_PLAIN_SIZE];
-    struct zmtp_box_result result;
+    struct zmtp_box_result result = not_tried;
     proto_tree *sub;
     proto_item *item;
     uint8_t major = tvb_get_uint8(data, 0);
@@ -238,19 +288,20 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     zmtp_curve_note_client_transient(session, ctx->pinfo->num,
                                      tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE));
     show_short_nonce(tree, data, HELLO_NONCE_AT);
-    result = zmtp_curve_open_hello(session, ctx->pinfo->num,
-                                   tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE),
-                                   tvb_get_ptr(data, HELLO_NONCE_AT, ZMTP_SHORT_NONCE_SIZE),
-                                   tvb_get_ptr(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE), plain);
+    if (is_whole(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE))
+        result = zmtp_curve_open_hello(session, ctx->pinfo->num,
+                                       tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE),
+                                       tvb_get_ptr(data, HELLO_NONCE_AT, ZMTP_SHORT_NONCE_SIZE),
+                                       tvb_get_ptr(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE), plain);
     sub = show_box(ctx, tree, data, hf_signature, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE, BOX_HELLO,
                    result);
     if (result.status != ZMTP_BOX_OPENED)
         return;
-    show_server_permanent(ctx, sub, data, session);
-    proto_tree_add_item(
-        sub, hf_zeros,
-        plaintext_source(ctx, plain, sizeof plain, "Decrypted CURVE HELLO signature"), 0,
-        sizeof plain, ENC_NA);
+    show_known_key(sub, hf_server_permanent, data,
+                   zmtp_curve_server_permanent(session, ctx->pinfo->num));
+    proto_tree_add_item(sub, hf_zeros,
+                        copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE HELLO signature"),
+                        0, sizeof plain, ENC_NA);
 }
 
 static void dissect_welcome(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
@@ -258,19 +309,20 @@ static void dissect_welcome(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *da
 {
     struct zmtp_curve_session *session = session_of(ctx, !ctx->dir);
     uint8_t plain[ZMTP_WELCOME_PLAIN_SIZE];
-    struct zmtp_box_result result;
+    struct zmtp_box_result result = not_tried;
     proto_tree *box;
     tvbuff_t *opened;
 
     proto_tree_add_item(tree, hf_nonce, data, 0, ZMTP_LONG_NONCE_SIZE, ENC_NA);
-    result = zmtp_curve_open_welcome(
-        session, ctx->pinfo->num, tvb_get_ptr(data, 0, ZMTP_LONG_NONCE_SIZE),
-        tvb_get_ptr(data, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE), plain);
+    if (is_whole(data, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE))
+        result = zmtp_curve_open_welcome(
+            session, ctx->pinfo->num, tvb_get_ptr(data, 0, ZMTP_LONG_NONCE_SIZE),
+            tvb_get_ptr(data, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE), plain);
     box = show_box(ctx, tree, data, hf_box, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE, BOX_WELCOME,
                    result);
     if (result.status != ZMTP_BOX_OPENED)
         return;
-    opened = plaintext_source(ctx, plain, sizeof plain, "Decrypted CURVE WELCOME");
+    opened = copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE WELCOME");
     show_key(box, hf_server_transient, opened, 0);
     show_cookie(ctx, box, opened, ZMTP_KEY_SIZE, session);
 }
@@ -291,30 +343,53 @@ static void show_vouch(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
         show_box(ctx, tree, opened, hf_vouch, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE, BOX_VOUCH, result);
     if (result.status != ZMTP_BOX_OPENED)
         return;
-    tvb = plaintext_source(ctx, plain, sizeof plain, "Decrypted CURVE vouch");
+    tvb = copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE vouch");
     show_key(box, hf_vouched_key, tvb, 0);
     show_key(box, hf_server_permanent, tvb, ZMTP_KEY_SIZE);
+}
+
+/* The nonce and the box, from box_at to the end, that the session key opens.  Returns what was in
+ * it, NULL: it stays closed. */
+static tvbuff_t *
+open_session_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigned box_at,
+                 struct zmtp_curve_session *session,
+                 struct zmtp_box_result (*open)(struct zmtp_curve_session *session, uint32_t now,
+                                                const uint8_t nonce[ZMTP_SHORT_NONCE_SIZE],
+                                                const uint8_t *box, size_t box_len, uint8_t *out),
+                 const char *source_label, proto_tree **box)
+{
+    unsigned box_len = tvb_reported_length(data) - box_at;
+    unsigned nonce_at = box_at - ZMTP_SHORT_NONCE_SIZE;
+    struct zmtp_box_result result = not_tried;
+    uint8_t *plain = NULL;
+
+    show_short_nonce(tree, data, nonce_at);
+    if (is_whole(data, box_at, box_len)) {
+        plain = (uint8_t *)wmem_alloc(ctx->pinfo->pool, box_len);
+        result =
+            open(session, ctx->pinfo->num, tvb_get_ptr(data, (int)nonce_at, ZMTP_SHORT_NONCE_SIZE),
+                 tvb_get_ptr(data, (int)box_at, (int)box_len), box_len, plain);
+    }
+    *box = show_box(ctx, tree, data, hf_box, box_at, box_len, BOX_SESSION, result);
+    if (result.status != ZMTP_BOX_OPENED)
+        return NULL;
+    return new_source(ctx, plain, box_len - ZMTP_BOX_OVERHEAD, source_label);
 }
 
 static void dissect_initiate(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
                              wmem_strbuf_t *summary)
 {
     struct zmtp_curve_session *session = session_of(ctx, ctx->dir);
-    unsigned box_len = tvb_reported_length(data) - INITIATE_BOX_AT;
-    uint8_t *plain = (uint8_t *)wmem_alloc(ctx->pinfo->pool, box_len);
-    struct zmtp_box_result result;
     proto_tree *box;
     tvbuff_t *opened;
 
     show_cookie(ctx, tree, data, 0, session);
-    show_short_nonce(tree, data, INITIATE_NONCE_AT);
-    result = zmtp_curve_open_initiate(
-        session, ctx->pinfo->num, tvb_get_ptr(data, INITIATE_NONCE_AT, ZMTP_SHORT_NONCE_SIZE),
-        tvb_get_ptr(data, INITIATE_BOX_AT, (int)box_len), box_len, plain);
-    box = show_box(ctx, tree, data, hf_box, INITIATE_BOX_AT, box_len, BOX_SESSION, result);
-    if (result.status != ZMTP_BOX_OPENED)
+    opened = open_session_box(ctx, tree, data, INITIATE_BOX_AT, session, zmtp_curve_open_initiate,
+                              "Decrypted CURVE INITIATE", &box);
+    if (!opened)
         return;
-    opened = plaintext_source(ctx, plain, box_len - ZMTP_BOX_OVERHEAD, "Decrypted CURVE INITIATE");
+    show_known_key(box, hf_server_transient, data,
+                   zmtp_curve_server_transient(session, ctx->pinfo->num));
     show_key(box, hf_client_permanent, opened, 0);
     show_vouch(ctx, box, opened, session);
     zmtp_dissect_metadata(ctx, box, opened, VOUCH_METADATA_AT, summary);
@@ -324,22 +399,12 @@ static void dissect_initiate(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *d
 static void dissect_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
                           wmem_strbuf_t *summary)
 {
-    struct zmtp_curve_session *session = session_of(ctx, !ctx->dir);
-    unsigned box_len = tvb_reported_length(data) - READY_BOX_AT;
-    uint8_t *plain = (uint8_t *)wmem_alloc(ctx->pinfo->pool, box_len);
-    struct zmtp_box_result result;
     proto_tree *box;
+    tvbuff_t *opened = open_session_box(ctx, tree, data, READY_BOX_AT, session_of(ctx, !ctx->dir),
+                                        zmtp_curve_open_ready, "Decrypted CURVE READY", &box);
 
-    show_short_nonce(tree, data, 0);
-    result =
-        zmtp_curve_open_ready(session, ctx->pinfo->num, tvb_get_ptr(data, 0, ZMTP_SHORT_NONCE_SIZE),
-                              tvb_get_ptr(data, READY_BOX_AT, (int)box_len), box_len, plain);
-    box = show_box(ctx, tree, data, hf_box, READY_BOX_AT, box_len, BOX_SESSION, result);
-    if (result.status == ZMTP_BOX_OPENED) {
-        zmtp_dissect_metadata(
-            ctx, box,
-            plaintext_source(ctx, plain, box_len - ZMTP_BOX_OVERHEAD, "Decrypted CURVE READY"), 0,
-            summary);
+    if (opened) {
+        zmtp_dissect_metadata(ctx, box, opened, 0, summary);
         wmem_strbuf_append(summary, " (decrypted)");
     }
     zmtp_ready_seen(ctx, false);
@@ -425,14 +490,22 @@ static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *ope
         zmtp_dissect_payload(ctx, tree, payload, more, ZMTP_DECRYPTED);
 }
 
-static void show_closed(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, unsigned box_len,
-                        const char *why)
+/* A box that stays closed may have held any part of a message, so part numbers are lost with it; a
+ * memo tells a later visit where they were. */
+static void count_parts(struct zmtp_ctx *ctx, bool opened)
 {
-    unsigned payload_len = box_len < MESSAGE_BOX_MIN ? 0 : box_len - MESSAGE_BOX_MIN;
+    int32_t memo;
 
-    zmtp_show_role(ctx, tree, body);
-    proto_item_append_text(ctx->root, ", CURVE MESSAGE, %u octets (%s)", payload_len, why);
-    zmtp_info_add_data(ctx, 0, false, payload_len, ZMTP_ENCRYPTED);
+    if (!ctx->first_pass) {
+        if (opened && zmtp_memo_get(ctx->pinfo, ZMTP_MEMO_PART_LOST, ctx->seq, &memo))
+            ctx->part = -1;
+    } else if (!opened) {
+        ctx->peer->unopened = true;
+    } else if (ctx->peer->unopened) {
+        ctx->peer->unopened = false;
+        ctx->part = -1;
+        zmtp_memo_put(ctx->pinfo, ZMTP_MEMO_PART_LOST, ctx->seq, 0);
+    }
 }
 
 static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
@@ -442,9 +515,9 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
     unsigned box_at = NAME_LEN + ZMTP_SHORT_NONCE_SIZE;
     unsigned box_len = len > box_at ? len - box_at : 0;
     enum zmtp_sender sender = sender_of(ctx);
-    struct zmtp_curve_session *session;
-    struct zmtp_box_result result;
-    uint8_t *plain;
+    struct zmtp_box_result result = not_tried;
+    bool whole = tvb_captured_length(body) == len;
+    bool opened;
 
     zmtp_add_command_name(ctx, tree, body, 0, NAME_LEN - 1);
     if (box_len < MESSAGE_BOX_MIN) {
@@ -454,27 +527,63 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
         zmtp_info_add(ctx, "CURVE MESSAGE (malformed)");
         return;
     }
-    if (tvb_captured_length(body) < len) {
-        show_closed(ctx, tree, body, box_len, "cut short in the capture");
+    if (whole)
+        result = zmtp_curve_open_message(traffic_session(ctx), ctx->pinfo->num, &sender,
+                                         tvb_get_ptr(body, NAME_LEN, ZMTP_SHORT_NONCE_SIZE),
+                                         tvb_get_ptr(body, (int)box_at, (int)box_len), box_len,
+                                         zmtp_plaintext_room(ctx, box_len - ZMTP_BOX_OVERHEAD));
+    opened = result.status == ZMTP_BOX_OPENED;
+    count_parts(ctx, opened);
+    if (!opened) {
+        zmtp_show_role(ctx, tree, body);
+        proto_item_append_text(ctx->root, ", CURVE MESSAGE, %u octets (%s)",
+                               box_len - MESSAGE_BOX_MIN,
+                               whole ? "encrypted" : "cut short in the capture");
+        zmtp_info_add_data(ctx, 0, false, box_len - MESSAGE_BOX_MIN, ZMTP_ENCRYPTED);
+    }
+    if (whole || tvb_captured_length(body) >= box_at)
         show_short_nonce(tree, body, NAME_LEN);
-        proto_tree_add_item(tree, hf_box, body, (int)box_at, -1, ENC_NA);
-        return;
-    }
-    show_short_nonce(tree, body, NAME_LEN);
-    session = traffic_session(ctx);
-    plain = zmtp_plaintext_room(ctx, box_len - ZMTP_BOX_OVERHEAD);
-    result = zmtp_curve_open_message(session, ctx->pinfo->num, &sender,
-                                     tvb_get_ptr(body, NAME_LEN, ZMTP_SHORT_NONCE_SIZE),
-                                     tvb_get_ptr(body, (int)box_at, (int)box_len), box_len, plain);
     show_box(ctx, tree, body, hf_box, box_at, box_len, BOX_SESSION, result);
-    if (result.status != ZMTP_BOX_OPENED) {
-        if (result.status == ZMTP_BOX_DAMAGED)
-            ctx->part = -1; /* who knows whether it said MORE */
-        show_closed(ctx, tree, body, box_len, "encrypted");
-        return;
+    if (opened) {
+        learn_sender(ctx, sender);
+        dissect_opened(
+            ctx, tree,
+            zmtp_plaintext_keep(ctx, box_len - ZMTP_BOX_OVERHEAD, "Decrypted CURVE MESSAGE"));
     }
-    learn_sender(ctx, sender);
-    dissect_opened(ctx, tree, zmtp_plaintext_keep(ctx, box_len - ZMTP_BOX_OVERHEAD));
+}
+
+/* ---- Without a greeting ---- */
+
+static bool all_zero(tvbuff_t *tvb, unsigned offset, unsigned len)
+{
+    for (unsigned i = 0; i < len; i++) {
+        if (tvb_get_uint8(tvb, (int)(offset + i)))
+            return false;
+    }
+    return true;
+}
+
+static bool begins_with(tvbuff_t *tvb, unsigned offset, const uint8_t *octets, unsigned len)
+{
+    return tvb_captured_length(tvb) >= offset + len &&
+           tvb_memeql(tvb, (int)offset, octets, len) == 0;
+}
+
+/* HELLO 1.0 of the right size, or MESSAGE with a nonce as real sessions have it: none lives for
+ * 2^40 messages, so there are zeros at one end (old libzmq wrote nonces in host byte order). */
+static bool curve_claims(tvbuff_t *tvb, unsigned body, uint64_t body_len)
+{
+    static const uint8_t hello[] = {5, 'H', 'E', 'L', 'L', 'O', 1, 0};
+    static const uint8_t message[NAME_LEN] = {7, 'M', 'E', 'S', 'S', 'A', 'G', 'E'};
+    unsigned nonce_at = body + NAME_LEN;
+
+    if (body_len == HELLO_LEN + sizeof hello - 2 && begins_with(tvb, body, hello, sizeof hello))
+        return true;
+    return body_len >= NAME_LEN + ZMTP_SHORT_NONCE_SIZE + MESSAGE_BOX_MIN &&
+           begins_with(tvb, body, message, sizeof message) &&
+           tvb_captured_length(tvb) >= nonce_at + ZMTP_SHORT_NONCE_SIZE &&
+           (all_zero(tvb, nonce_at, NONCE_ZEROS) ||
+            all_zero(tvb, nonce_at + ZMTP_SHORT_NONCE_SIZE - NONCE_ZEROS, NONCE_ZEROS));
 }
 
 /* ---- Registration ---- */
@@ -565,6 +674,8 @@ static void curve_register(const struct zmtp_registry *registry)
 
 const struct zmtp_mechanism zmtp_mechanism_curve = {
     .name = "CURVE",
+    .prefix = "CURVE ",
+    .claims = curve_claims,
     .always_protected = true,
     .command = curve_command,
     .protected_frame = curve_message,

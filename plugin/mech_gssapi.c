@@ -66,6 +66,17 @@ static bool gssapi_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *dat
     return false;
 }
 
+/* MESSAGE whose token length fits the frame. */
+static bool gssapi_claims(tvbuff_t *tvb, unsigned body, uint64_t body_len)
+{
+    unsigned token_at = body + 1 + MESSAGE_NAME_LEN;
+    unsigned behind = 1 + MESSAGE_NAME_LEN + TOKEN_LENGTH_LEN;
+
+    return body_len >= behind && tvb_captured_length(tvb) >= body + behind &&
+           tvb_memeql(tvb, (int)body, (const uint8_t *)"\x07MESSAGE", 1 + MESSAGE_NAME_LEN) == 0 &&
+           tvb_get_ntohl(tvb, (int)token_at) == body_len - behind;
+}
+
 static void gssapi_protected(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
                              bool outer_command)
 {
@@ -98,6 +109,8 @@ static void gssapi_register(const struct zmtp_registry *registry)
 
 const struct zmtp_mechanism zmtp_mechanism_gssapi = {
     .name = "GSSAPI",
+    .prefix = "GSSAPI ",
+    .claims = gssapi_claims,
     .command = gssapi_command,
     .protected_frame = gssapi_protected,
     .register_fields = gssapi_register,

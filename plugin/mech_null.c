@@ -19,5 +19,6 @@ static bool null_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
 
 const struct zmtp_mechanism zmtp_mechanism_null = {
     .name = "NULL",
+    .prefix = "",
     .command = null_command,
 };

@@ -101,6 +101,7 @@ static void plain_register(const struct zmtp_registry *registry)
 
 const struct zmtp_mechanism zmtp_mechanism_plain = {
     .name = "PLAIN",
+    .prefix = "PLAIN ",
     .command = plain_command,
     .register_fields = plain_register,
 };

@@ -5,11 +5,9 @@
 #include "zmtp.h"
 
 const struct zmtp_mechanism *const zmtp_mechanisms[] = {
-    &zmtp_mechanism_null,
-    &zmtp_mechanism_plain,
-    &zmtp_mechanism_curve,
-    &zmtp_mechanism_gssapi,
-    NULL,
+    &zmtp_mechanism_null,   &zmtp_mechanism_plain,
+    &zmtp_mechanism_gssapi, /* before CURVE: its claim is the stronger one */
+    &zmtp_mechanism_curve,  NULL,
 };
 
 const struct zmtp_mechanism *zmtp_mechanism_find(const char *name)

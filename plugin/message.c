@@ -32,13 +32,13 @@ uint8_t *zmtp_plaintext_room(struct zmtp_ctx *ctx, unsigned len)
     return all->octets + all->used;
 }
 
-tvbuff_t *zmtp_plaintext_keep(struct zmtp_ctx *ctx, unsigned len)
+tvbuff_t *zmtp_plaintext_keep(struct zmtp_ctx *ctx, unsigned len, const char *source_name)
 {
     struct zmtp_plaintexts *all = &ctx->plaintexts;
 
     if (!all->tvb) {
         all->tvb = tvb_new_child_real_data(ctx->tvb, all->octets, all->size, (int)all->size);
-        add_new_data_source(ctx->pinfo, all->tvb, "Decrypted CURVE MESSAGE");
+        add_new_data_source(ctx->pinfo, all->tvb, source_name);
     }
     all->used += len;
     return tvb_new_subset_length(all->tvb, (int)(all->used - len), (int)len);

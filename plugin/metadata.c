@@ -15,8 +15,6 @@ static int hf_key = -1;
 static int hf_key_length = -1;
 static int hf_value = -1;
 static int hf_value_length = -1;
-static int hf_socket_type = -1;
-static int hf_identity = -1;
 static int ett_property = -1;
 static expert_field ei_metadata_malformed = EI_INIT;
 
@@ -25,10 +23,10 @@ static void show_known_property(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t
                                 const char *name, unsigned offset, unsigned len)
 {
     if (g_ascii_strcasecmp(name, "Socket-Type") == 0) {
-        zmtp_add_text(ctx, tree, hf_socket_type, tvb, offset, len);
+        zmtp_add_text(ctx, tree, zmtp_hf_socket_type, tvb, offset, len);
         zmtp_learn_socket_type(ctx, tvb_format_text(ctx->pinfo->pool, tvb, (int)offset, (int)len));
     } else if (g_ascii_strcasecmp(name, "Identity") == 0) {
-        proto_tree_add_item(tree, hf_identity, tvb, (int)offset, (int)len, ENC_NA);
+        proto_tree_add_item(tree, zmtp_hf_identity, tvb, (int)offset, (int)len, ENC_NA);
     }
 }
 
@@ -86,12 +84,6 @@ void zmtp_register_metadata(const struct zmtp_registry *registry)
         {&hf_value_length,
          {"Metadata value length", "zmtp.metadata.value.length", FT_UINT32, BASE_DEC, NULL, 0x0,
           NULL, HFILL}},
-        {&hf_socket_type,
-         {"Socket type", "zmtp.socket_type", FT_STRING, BASE_NONE, NULL, 0x0,
-          "Type of the sender's ZeroMQ socket", HFILL}},
-        {&hf_identity,
-         {"Identity", "zmtp.identity", FT_BYTES, BASE_NONE, NULL, 0x0,
-          "Routing identity that the sender chose", HFILL}},
     };
     static int *ett[] = {&ett_property};
     static ei_register_info ei[] = {

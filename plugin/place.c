@@ -33,18 +33,6 @@ bool zmtp_at_stream_start(const struct tcp_analysis *tcpd, const struct tcpinfo 
     return tcpd && (tcpinfo->seq == 1 || tcpinfo->seq == tcpd->fwd->base_seq + 1);
 }
 
-/* Sequence number of the first octet.  When a FIN ends a reassembly, TCP hands on the octets
- * gathered so far but the number of the segment that brought the FIN. */
-uint32_t zmtp_first_seq(tvbuff_t *tvb, const struct tcpinfo *tcpinfo)
-{
-    uint32_t len = tvb_reported_length(tvb);
-
-    if (!tcpinfo->is_reassembled && (tcpinfo->flags & TH_FIN) &&
-        len > tcpinfo->nxtseq - tcpinfo->seq)
-        return tcpinfo->nxtseq - len;
-    return tcpinfo->seq;
-}
-
 static int32_t distance(uint32_t from, uint32_t to)
 {
     return (int32_t)(to - from);
@@ -63,7 +51,7 @@ static int32_t resynchronise(struct zmtp_ctx *ctx)
         zmtp_learn_mechanism(ctx, mechanism);
         return found;
     }
-    if (zmtp_conn_mechanism(ctx)->always_protected && ctx->peer->ready)
+    if (zmtp_conn_mechanism(ctx)->always_protected && ctx->conn->settled_frame)
         return ZMTP_NO_BOUNDARY;
     return zmtp_frames_plausible(ctx->tvb, 0, zmtp_conn_unversioned(ctx)) ? 0 : ZMTP_NO_BOUNDARY;
 }
@@ -78,12 +66,10 @@ static void begin_unversioned(struct zmtp_ctx *ctx)
 /* Whether the octets can open a ZMTP 1.0 stream: a frame whose flags are 00 or 01 (RFC 13). */
 static bool can_begin_1_0(tvbuff_t *tvb)
 {
-    unsigned needed;
-    uint64_t body_len;
-    unsigned header = zmtp_frame_header(tvb, 0, true, &body_len, &needed);
+    struct zmtp_header header;
 
-    return !header || (tvb_get_uint8(tvb, 0) != 0 &&
-                       (tvb_get_uint8(tvb, (int)header - 1) & ~ZMTP_FLAG_MORE) == 0);
+    return !zmtp_frame_header(tvb, 0, true, &header) ||
+           (tvb_get_uint8(tvb, 0) != 0 && (header.flags & ~ZMTP_FLAG_MORE) == 0);
 }
 
 /* A ZMTP 1.0 peer opens with one frame, its identity, and waits. */
@@ -102,9 +88,8 @@ static struct zmtp_start first_data(struct zmtp_ctx *ctx, bool at_start, bool sa
 
     peer->started = true;
     peer->start_seq = ctx->tvb_seq;
-    peer->start_frame = ctx->pinfo->num;
     if (zmtp_looks_like_signature(ctx->tvb) != ZMTP_NO) {
-        peer->saw_start = true;
+        peer->saw_start = peer->in_greeting = true;
         return start;
     }
     if (at_start && can_begin_1_0(ctx->tvb) &&
@@ -133,8 +118,6 @@ static struct zmtp_start locate(struct zmtp_ctx *ctx, bool at_start, bool saw_sy
 
     if (!peer->started)
         return first_data(ctx, at_start, saw_syn);
-    if (zmtp_in_greeting(ctx, ctx->tvb_seq))
-        return start;
     if (!peer->have_next) { /* earlier data had no place; look again */
         start.gap = true;
         start.boundary = resynchronise(ctx);
@@ -148,8 +131,11 @@ static struct zmtp_start locate(struct zmtp_ctx *ctx, bool at_start, bool saw_sy
         return start;
     }
     start.gap = true;
+    if (peer->in_greeting && zmtp_greeting_resumes(ctx))
+        return start;
+    peer->in_greeting = false;
     ahead = distance(ctx->tvb_seq, peer->pending_end);
-    if (ahead >= 0 && distance(peer->next_seq, peer->pending_end) > 0) {
+    if (ahead >= 0 && peer->pending_end != peer->next_seq) {
         ctx->part = -1;
         start.boundary = MIN(ahead, len); /* the lost data were within one frame */
     } else {
@@ -174,11 +160,12 @@ static struct zmtp_start recall(const struct zmtp_ctx *ctx)
 static bool begins_anew(const struct zmtp_ctx *ctx)
 {
     const struct zmtp_peer *peer = ctx->peer;
+    bool old_data = peer->have_next && distance(peer->start_seq, ctx->tvb_seq) >= 0 &&
+                    distance(ctx->tvb_seq, peer->next_seq) > 0;
 
-    return peer->started && ctx->tvb_seq != peer->start_seq &&
+    return peer->started && !old_data && ctx->tvb_seq != peer->start_seq &&
            tvb_captured_length(ctx->tvb) >= ZMTP_SIGNATURE_LEN &&
-           zmtp_looks_like_signature(ctx->tvb) == ZMTP_YES &&
-           !(peer->have_next && distance(ctx->tvb_seq, peer->next_seq) > 0);
+           zmtp_looks_like_signature(ctx->tvb) == ZMTP_YES;
 }
 
 struct zmtp_start zmtp_place_first_frame(struct zmtp_ctx *ctx, conversation_t *conversation,

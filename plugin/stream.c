@@ -16,6 +16,9 @@
 
 /* A longer frame is not put together: TCP sequence numbers and Wireshark's buffers end at 2^31. */
 #define MAX_FRAME_LEN 0x40000000U
+/* What TCP is asked for at once stays below the numbers that have a meaning of their own there:
+ * DESEGMENT_ONE_MORE_SEGMENT and DESEGMENT_UNTIL_FIN. */
+#define MAX_WAIT_LEN 0x0fff0000U
 
 static int hf_flags = -1;
 static int hf_flags_reserved = -1;
@@ -30,6 +33,7 @@ static int ett_flags = -1;
 static expert_field ei_reserved_flags = EI_INIT;
 static expert_field ei_length_invalid = EI_INIT;
 static expert_field ei_length_large = EI_INIT;
+static expert_field ei_length_zero = EI_INIT;
 static expert_field ei_gap = EI_INIT;
 static expert_field ei_not_aligned = EI_INIT;
 static expert_field ei_unprotected = EI_INIT;
@@ -48,6 +52,9 @@ static void begin_frame_item(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offse
 {
     ctx->root = proto_tree_add_item(ctx->top, zmtp_proto, tvb, (int)offset, len, ENC_NA);
     ctx->tree = proto_item_add_subtree(ctx->root, ett_zmtp);
+    if (ctx->gap)
+        expert_add_info(ctx->pinfo, ctx->root, &ei_gap);
+    ctx->gap = false;
 }
 
 /* Octets before the first frame that can be told. */
@@ -79,7 +86,7 @@ static void expect_next(struct zmtp_ctx *ctx, uint32_t seq)
 {
     if (ctx->first_pass) {
         ctx->peer->have_next = true;
-        ctx->peer->next_seq = seq;
+        ctx->peer->next_seq = ctx->peer->pending_end = seq;
     }
 }
 
@@ -96,23 +103,25 @@ static bool wait_for_more(struct zmtp_ctx *ctx, unsigned len)
     return true;
 }
 
-static proto_item *show_header(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned header, uint8_t flags)
+static proto_item *show_header(struct zmtp_ctx *ctx, tvbuff_t *tvb,
+                               const struct zmtp_header *header)
 {
     static int *const flag_fields[] = {&hf_flags_reserved, &hf_flags_command, &hf_flags_long,
                                        &hf_flags_more, NULL};
-    bool unversioned = header == 10 || zmtp_conn_unversioned(ctx);
-    int flags_at = unversioned ? (int)header - 1 : 0;
-    int length_at = unversioned ? (header == 2 ? 0 : 1) : 1;
-    int length_len = header == 2 ? 1 : 8;
-    proto_item *length;
-    proto_item *item;
+    uint8_t reserved = header->unversioned ? (uint8_t)~ZMTP_FLAG_MORE : ZMTP_FLAG_RESERVED;
+    int flags_at = header->unversioned ? (int)header->size - 1 : 0;
+    bool long_form = header->size > 2;
+    int length_at = header->unversioned && !long_form ? 0 : 1;
+    proto_item *item = proto_tree_add_bitmask(ctx->tree, tvb, flags_at, hf_flags, ett_flags,
+                                              flag_fields, ENC_BIG_ENDIAN);
 
-    item = proto_tree_add_bitmask(ctx->tree, tvb, flags_at, hf_flags, ett_flags, flag_fields,
-                                  ENC_BIG_ENDIAN);
-    if (flags & (unversioned ? (uint8_t)~ZMTP_FLAG_MORE : ZMTP_FLAG_RESERVED))
+    if (header->flags & reserved)
         expert_add_info(ctx->pinfo, item, &ei_reserved_flags);
-    length = proto_tree_add_item(ctx->tree, hf_length, tvb, length_at, length_len, ENC_BIG_ENDIAN);
-    return length;
+    item = proto_tree_add_item(ctx->tree, hf_length, tvb, length_at, long_form ? 8 : 1,
+                               ENC_BIG_ENDIAN);
+    if (header->unversioned && header->body_len == 0 && tvb_get_uint8(tvb, length_at) == 0)
+        expert_add_info(ctx->pinfo, item, &ei_length_zero);
+    return item;
 }
 
 /* The first frame of each side in ZMTP 1.0 and 2.0; where 1.0 answers a signature, that side's
@@ -123,12 +132,17 @@ static bool is_identity_frame(struct zmtp_ctx *ctx)
     enum zmtp_version version = zmtp_conn_version(ctx);
 
     if (version == ZMTP_VERSION_UNKNOWN || version > ZMTP_2_0 || !peer->saw_start ||
-        (ctx->other->unversioned && !peer->unversioned) ||
+        (zmtp_other_unversioned(ctx) && !peer->unversioned) ||
         ctx->seq != peer->start_seq + (peer->unversioned ? 0 : peer->greeting_len))
         return false;
     if (ctx->first_pass && !peer->identity_frame)
         peer->identity_frame = ctx->pinfo->num;
     return peer->identity_frame == ctx->pinfo->num;
+}
+
+void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item)
+{
+    expert_add_info(ctx->pinfo, item, &ei_unprotected);
 }
 
 static void dissect_unprotected(struct zmtp_ctx *ctx, tvbuff_t *body, bool more)
@@ -141,114 +155,119 @@ static void dissect_unprotected(struct zmtp_ctx *ctx, tvbuff_t *body, bool more)
     }
     item = proto_tree_add_item(ctx->tree, hf_undissected, body, 0, (int)tvb_captured_length(body),
                                ENC_NA);
-    expert_add_info(ctx->pinfo, item, &ei_unprotected);
+    zmtp_mark_unprotected(ctx, item);
     proto_item_append_text(ctx->root, ", unprotected frame");
     zmtp_info_add_format(ctx, "Unprotected frame, %u bytes", tvb_reported_length(body));
 }
 
 /* One frame; what follows the header may be cut off in the capture. */
-static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned header)
+static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp_header *header)
 {
-    tvbuff_t *body = tvb_new_subset_remaining(tvb, (int)header);
-    bool unversioned = header == 10 || zmtp_conn_unversioned(ctx);
-    uint8_t flags = tvb_get_uint8(tvb, unversioned ? (int)header - 1 : 0);
+    tvbuff_t *body = tvb_new_subset_remaining(tvb, (int)header->size);
+    bool more = (header->flags & ZMTP_FLAG_MORE) != 0;
     enum zmtp_version version;
     const struct zmtp_mechanism *mechanism;
     bool command;
 
     begin_frame_item(ctx, tvb, 0, (int)tvb_captured_length(tvb));
-    show_header(ctx, tvb, header, flags);
+    show_header(ctx, tvb, header);
     if (is_identity_frame(ctx)) {
         zmtp_dissect_identity(ctx, body);
         return;
     }
     version = zmtp_conn_version(ctx);
     if (version == ZMTP_1_0 || version == ZMTP_2_0) {
-        zmtp_dissect_payload(ctx, ctx->tree, body, flags & ZMTP_FLAG_MORE, ZMTP_CLEAR);
+        zmtp_dissect_payload(ctx, ctx->tree, body, more, ZMTP_CLEAR);
         return;
     }
     if (version == ZMTP_VERSION_UNKNOWN)
         zmtp_learn_mechanism(ctx, zmtp_guess_mechanism(body));
     mechanism = zmtp_conn_mechanism(ctx);
-    command = (flags & ZMTP_FLAG_COMMAND) != 0;
+    command = (header->flags & ZMTP_FLAG_COMMAND) != 0;
+    proto_item_set_generated(
+        proto_tree_add_string(ctx->tree, zmtp_hf_mechanism, tvb, 0, 0, mechanism->name));
     if (mechanism->protected_frame && zmtp_is_protected(body))
         mechanism->protected_frame(ctx, ctx->tree, body, command);
     else if (command)
         zmtp_dissect_command(ctx, ctx->tree, body, true);
     else
-        dissect_unprotected(ctx, body, flags & ZMTP_FLAG_MORE);
+        dissect_unprotected(ctx, body, more);
 }
 
 /* A frame that nobody can put together; the rest of it is shown as it comes. */
-static void show_oversized(struct zmtp_ctx *ctx, unsigned header, uint64_t body_len)
+static void show_oversized(struct zmtp_ctx *ctx, const struct zmtp_header *header)
 {
     unsigned have = (unsigned)tvb_captured_length_remaining(ctx->tvb, (int)ctx->offset);
     tvbuff_t *tvb = tvb_new_subset_length(ctx->tvb, (int)ctx->offset, (int)have);
+    bool invalid = header->body_len > INT64_MAX;
     proto_item *item;
 
     begin_frame_item(ctx, tvb, 0, (int)have);
-    item = show_header(ctx, tvb, header, tvb_get_uint8(tvb, 0));
-    if (body_len > INT64_MAX)
-        expert_add_info(ctx->pinfo, item, &ei_length_invalid);
+    item = show_header(ctx, tvb, header);
+    expert_add_info(ctx->pinfo, item, invalid ? &ei_length_invalid : &ei_length_large);
+    if (have > header->size)
+        proto_tree_add_item(ctx->tree, hf_undissected, tvb, (int)header->size,
+                            (int)(have - header->size), ENC_NA);
+    proto_item_append_text(ctx->root, ", frame of %" PRIu64 " octets", header->body_len);
+    zmtp_info_add_format(ctx, "Frame of %" PRIu64 " bytes", header->body_len);
+    if (invalid && ctx->first_pass)
+        ctx->peer->have_next = false; /* nobody knows what follows */
     else
-        expert_add_info(ctx->pinfo, item, &ei_length_large);
-    if (have > header)
-        proto_tree_add_item(ctx->tree, hf_undissected, tvb, (int)header, (int)(have - header),
-                            ENC_NA);
-    proto_item_append_text(ctx->root, ", frame of %" PRIu64 " octets", body_len);
-    zmtp_info_add_format(ctx, "Frame of %" PRIu64 " bytes", body_len);
-    expect_next(ctx, ctx->seq + (body_len < INT32_MAX ? header + (uint32_t)body_len : INT32_MAX));
+        expect_next(ctx, ctx->seq + (header->body_len < INT32_MAX - header->size
+                                         ? header->size + (uint32_t)header->body_len
+                                         : INT32_MAX));
 }
 
 /* The greeting piece at ctx->offset.  Returns its length, 0: wait for more. */
-static unsigned next_greeting_piece(struct zmtp_ctx *ctx, unsigned have)
+static unsigned next_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned reported)
 {
-    unsigned at = ctx->seq - ctx->peer->start_seq;
-    unsigned needed;
-    unsigned len = zmtp_greeting_piece(ctx, ctx->tvb, ctx->offset, at, have, &needed);
-    tvbuff_t *tvb;
+    unsigned needed = DESEGMENT_ONE_MORE_SEGMENT;
+    unsigned len;
 
-    if (len == 0) {
-        if (wait_for_more(ctx, needed))
-            return 0;
-        len = have; /* all that there is */
+    len = zmtp_greeting_piece(ctx, have, &needed);
+    if (len == 0 && have == reported && wait_for_more(ctx, needed))
+        return 0;
+    begin_frame_item(ctx, ctx->tvb, ctx->offset, (int)(len > 0 ? len : have));
+    if (len > 0) {
+        zmtp_dissect_greeting(ctx, len);
+        expect_next(ctx, ctx->seq + len);
+        return len;
     }
-    tvb = tvb_new_subset_length(ctx->tvb, (int)ctx->offset, (int)len);
-    begin_frame_item(ctx, tvb, 0, (int)len);
-    zmtp_dissect_greeting(ctx, tvb, at);
-    if (ctx->first_pass && ctx->peer->greeting_len && at + len >= ctx->peer->greeting_len)
-        ctx->peer->greeting_frame = ctx->pinfo->num;
-    expect_next(ctx, ctx->seq + len);
-    return len;
+    proto_tree_add_item(ctx->tree, hf_undissected, ctx->tvb, (int)ctx->offset, (int)have, ENC_NA);
+    proto_item_append_text(ctx->root, ", Greeting cut short");
+    zmtp_info_add(ctx, "Greeting cut short");
+    return 0;
+}
+
+/* A header that is not whole, and will not be. */
+static void show_cut_header(struct zmtp_ctx *ctx, unsigned have)
+{
+    begin_frame_item(ctx, ctx->tvb, ctx->offset, (int)have);
+    proto_tree_add_item(ctx->tree, hf_undissected, ctx->tvb, (int)ctx->offset, (int)have, ENC_NA);
+    zmtp_info_add(ctx, "Frame cut short");
 }
 
 /* The frame at ctx->offset.  Returns its length, 0: this is all for now. */
 static unsigned next_frame(struct zmtp_ctx *ctx, unsigned have, unsigned reported)
 {
-    uint64_t body_len;
-    unsigned needed;
-    unsigned header =
-        zmtp_frame_header(ctx->tvb, ctx->offset, zmtp_conn_unversioned(ctx), &body_len, &needed);
+    struct zmtp_header header;
     unsigned total;
     tvbuff_t *tvb;
 
-    if (!header) {
+    if (!zmtp_frame_header(ctx->tvb, ctx->offset, zmtp_conn_unversioned(ctx), &header)) {
         if (have == reported && wait_for_more(ctx, DESEGMENT_ONE_MORE_SEGMENT))
             return 0;
-        begin_frame_item(ctx, ctx->tvb, ctx->offset, (int)have);
-        proto_tree_add_item(ctx->tree, hf_undissected, ctx->tvb, (int)ctx->offset, (int)have,
-                            ENC_NA);
-        zmtp_info_add(ctx, "Frame cut short");
+        show_cut_header(ctx, have);
         if (have < reported)
-            tvb_ensure_bytes_exist(ctx->tvb, (int)ctx->offset, (int)needed);
+            tvb_ensure_bytes_exist(ctx->tvb, (int)ctx->offset, (int)header.size);
         return 0;
     }
-    if (body_len > MAX_FRAME_LEN) {
-        show_oversized(ctx, header, body_len);
+    if (header.body_len > MAX_FRAME_LEN) {
+        show_oversized(ctx, &header);
         return 0;
     }
-    total = header + (unsigned)body_len;
-    if (total > reported && wait_for_more(ctx, total - reported)) {
+    total = header.size + (unsigned)header.body_len;
+    if (total > reported && wait_for_more(ctx, MIN(total - reported, MAX_WAIT_LEN))) {
         if (ctx->first_pass)
             ctx->peer->pending_end = ctx->seq + total;
         return 0;
@@ -258,7 +277,7 @@ static unsigned next_frame(struct zmtp_ctx *ctx, unsigned have, unsigned reporte
         tvb_new_subset_length_caplen(ctx->tvb, (int)ctx->offset, (int)MIN(have, total), (int)total);
     if (total > reported)
         tvb_set_fragment(tvb); /* cut short by the capture, not malformed */
-    dissect_frame(ctx, tvb, header);
+    dissect_frame(ctx, tvb, &header);
     if (have < total)
         tvb_ensure_bytes_exist(tvb, 0, (int)total); /* has the standard mark made */
     return total;
@@ -275,8 +294,8 @@ static void dissect_frames(struct zmtp_ctx *ctx)
         ctx->seq = ctx->tvb_seq + ctx->offset;
         if (have == 0)
             tvb_ensure_bytes_exist(ctx->tvb, (int)ctx->offset, 1);
-        len = zmtp_in_greeting(ctx, ctx->seq) ? next_greeting_piece(ctx, have)
-                                              : next_frame(ctx, have, reported - ctx->offset);
+        len = zmtp_in_greeting(ctx) ? next_greeting_piece(ctx, have, reported - ctx->offset)
+                                    : next_frame(ctx, have, reported - ctx->offset);
         if (len == 0)
             return;
         ctx->offset += len;
@@ -299,7 +318,7 @@ int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *
     ctx->pinfo = pinfo;
     ctx->top = tree;
     ctx->tvb = tvb;
-    ctx->tvb_seq = ctx->seq = zmtp_first_seq(tvb, tcpinfo);
+    ctx->tvb_seq = ctx->seq = tcpinfo->seq;
     ctx->first_pass = !PINFO_FD_VISITED(pinfo);
     ctx->dir = zmtp_direction(tcpd);
     zmtp_use_conn(ctx, zmtp_conn_get(conversation, pinfo));
@@ -313,8 +332,7 @@ int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *
         show_leading(ctx, &start);
         if (start.boundary != ZMTP_NO_BOUNDARY) {
             ctx->offset = (unsigned)start.boundary;
-            if (start.gap)
-                proto_tree_add_expert(tree, pinfo, &ei_gap, tvb, 0, 0);
+            ctx->gap = start.gap;
             dissect_frames(ctx);
         }
     }
@@ -325,11 +343,14 @@ int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *
         col_append_str(pinfo->cinfo, COL_INFO, " ");
         show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
     }
+    FINALLY
+    {
+        if (ctx->first_pass)
+            ctx->peer->part = ctx->part;
+        zmtp_plaintexts_end(ctx);
+        zmtp_info_end(ctx);
+    }
     ENDTRY;
-    if (ctx->first_pass)
-        ctx->peer->part = ctx->part;
-    zmtp_plaintexts_end(ctx);
-    zmtp_info_end(ctx);
     return (int)tvb_captured_length(tvb);
 }
 
@@ -372,6 +393,9 @@ void zmtp_register_stream(const struct zmtp_registry *registry)
         {&ei_length_large,
          {"zmtp.length.large", PI_UNDECODED, PI_NOTE,
           "The frame is too large to be put together; its octets are shown as they come", EXPFILL}},
+        {&ei_length_zero,
+         {"zmtp.length.zero", PI_MALFORMED, PI_ERROR,
+          "A ZMTP 1.0 length counts the flags octet and cannot be 0 (RFC 13)", EXPFILL}},
         {&ei_gap,
          {"zmtp.gap", PI_SEQUENCE, PI_CHAT,
           "Data before this are not in the capture, or the capture began later. If segments "

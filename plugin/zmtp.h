@@ -48,33 +48,33 @@ enum zmtp_version {
 /* ---- A connection (lifetime: capture file) ---- */
 
 struct zmtp_mechanism;
-struct zmtp_curve_session;
 
 /* One side of a connection, as the octets that it sent show it. */
 struct zmtp_peer {
-    bool started;     /* its first octets were seen */
-    bool saw_start;   /* ... and they were the first octets of the connection */
-    bool unversioned; /* ZMTP 1.0: began with a frame instead of a signature */
-    bool signature_seen;
-    uint8_t identity_len; /* of an identity that would follow the signature, see greeting.c */
-    uint8_t cuts;         /* how the greeting arrived: ZMTP_CUT_* of greeting.c */
-    uint8_t revision;     /* 11th octet of the greeting; 0xff: not seen */
-    uint32_t start_seq;   /* TCP sequence number of the first octet of the greeting */
-    uint32_t start_frame;
-    uint32_t greeting_len;   /* octets before the first frame, as far as known */
-    uint32_t greeting_frame; /* packet that completed the greeting; 0: none did */
-    uint32_t version_frame;  /* packet that told the version; 0: none did */
+    bool unversioned;        /* ZMTP 1.0: began with a frame instead of a signature */
+    bool saw_start;          /* its first octets were seen */
+    uint32_t start_seq;      /* TCP sequence number of the first octet */
+    uint32_t greeting_frame; /* last packet with a piece of the greeting */
+    uint32_t greeting_len;   /* octets before the first frame, when the greeting is over */
     uint32_t identity_frame; /* packet with the identity frame of ZMTP 1.0 and 2.0 */
+    uint32_t version_frame;  /* packet that told the version; 0: none did */
     enum zmtp_version version;
     const struct zmtp_mechanism *mechanism;
     const char *socket_type; /* static text, NULL: not known */
     uint32_t socket_type_frame;
 
     /* Used in the first pass only. */
+    bool started; /* some octets of it were seen */
+    bool in_greeting;
+    bool signature_seen;
+    uint8_t form;         /* of the greeting: enum form of greeting.c */
+    uint8_t revision;     /* 11th octet of the greeting; 0xff: not seen */
+    uint8_t identity_len; /* of an identity that would follow the signature, see greeting.c */
     bool have_next;
     uint32_t next_seq;    /* where the next frame begins */
-    uint32_t pending_end; /* where the frame that is being reassembled ends */
+    uint32_t pending_end; /* where a frame that is being reassembled ends; else next_seq */
     int32_t part;         /* parts seen of the unfinished multipart message; -1: not known */
+    bool unopened;        /* a box stayed closed: it may have held any part of a message */
     bool ready;           /* sent READY */
 };
 
@@ -84,7 +84,8 @@ struct zmtp_conn {
     uint32_t guessed_frame;
     int client; /* direction of the security client (who sent HELLO), -1: not known */
     uint32_t client_frame;
-    struct zmtp_curve_session *curve[2]; /* by the direction of the client */
+    void *state; /* the mechanism's own */
+    void (*free_state)(void *state);
     uint32_t settled_frame; /* packet and sequence number that settled the handshake; 0: none */
     uint32_t settled_seq;
     const char *settled_text;
@@ -119,6 +120,14 @@ struct zmtp_plaintexts {
     tvbuff_t *tvb; /* NULL until the first box was opened */
 };
 
+/* A frame's header (RFC 13, RFC 23 "frame"). */
+struct zmtp_header {
+    unsigned size;
+    uint8_t flags;
+    bool unversioned; /* ZMTP 1.0: the length comes first, and counts the flags octet */
+    uint64_t body_len;
+};
+
 /* One call by TCP: a run of frames in one direction. */
 struct zmtp_ctx {
     packet_info *pinfo;
@@ -133,12 +142,16 @@ struct zmtp_ctx {
     int32_t part;     /* parts seen of the unfinished multipart message; -1: not known */
     struct zmtp_info info;
     struct zmtp_plaintexts plaintexts;
+    bool handle_known;
+    dissector_handle_t payload_handle; /* who gets application frames, NULL: nobody by name */
 
     /* The frame being dissected. */
+    bool gap;        /* data are missing before it */
     uint32_t seq;    /* TCP sequence number of its first octet */
     unsigned offset; /* of the frame in tvb */
     proto_item *root;
     proto_tree *tree;
+    uint8_t greeting_form; /* of a piece of a greeting: enum form of greeting.c */
 };
 
 /* ---- Registration (packet-zmtp.c) ---- */
@@ -151,6 +164,7 @@ struct zmtp_registry {
 };
 
 extern int zmtp_proto;
+extern int zmtp_hf_socket_type, zmtp_hf_identity, zmtp_hf_mechanism; /* used in several files */
 
 void zmtp_register_protocol(void);
 void zmtp_register_handoff(void);
@@ -185,9 +199,6 @@ struct zmtp_start zmtp_place_first_frame(struct zmtp_ctx *ctx, conversation_t *c
                                          const struct tcp_analysis *tcpd,
                                          const struct tcpinfo *tcpinfo);
 
-/* The TCP sequence number of the first octet of a call. */
-uint32_t zmtp_first_seq(tvbuff_t *tvb, const struct tcpinfo *tcpinfo);
-
 /* Which side of the TCP conversation sends: index of struct zmtp_conn.peer. */
 unsigned zmtp_direction(const struct tcp_analysis *tcpd);
 /* Whether the data begin where the stream began, and whether the capture proves that. */
@@ -207,10 +218,13 @@ const struct zmtp_mechanism *zmtp_guess_mechanism(tvbuff_t *body);
  */
 bool zmtp_frames_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned);
 
-/* Size of the frame header at offset and the body length in it.  Returns the header's size, or 0
- * when more octets are needed (*needed: how many in all).  Only captured octets are read. */
-unsigned zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned, uint64_t *body_len,
-                           unsigned *needed);
+/* Read the frame header at offset.  False when more octets are needed (header->size: how many in
+ * all).  Only captured octets are read. */
+bool zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned,
+                       struct zmtp_header *header);
+
+/* Say that this item should have been in a box. */
+void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item);
 
 /* ---- Connections and memos (connection.c) ---- */
 
@@ -224,6 +238,10 @@ void zmtp_use_conn(struct zmtp_ctx *ctx, struct zmtp_conn *conn);
 /* The lower of both sides' versions as known in this packet. */
 enum zmtp_version zmtp_conn_version(const struct zmtp_ctx *ctx);
 bool zmtp_conn_unversioned(const struct zmtp_ctx *ctx);
+/* Whether the other side is known, in this packet, to speak ZMTP 1.0. */
+bool zmtp_other_unversioned(const struct zmtp_ctx *ctx);
+/* Keep a mechanism's own state with the connection; freed when the capture file is closed. */
+void zmtp_conn_set_state(struct zmtp_conn *conn, void *state, void (*free_state)(void *state));
 const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx);
 void zmtp_learn_mechanism(struct zmtp_ctx *ctx, const struct zmtp_mechanism *mechanism);
 
@@ -242,6 +260,8 @@ enum zmtp_memo_kind {
     ZMTP_MEMO_CONTINUED, /* where the first frame begins behind the rest of an earlier frame */
     ZMTP_MEMO_GAP,       /* ... behind missing data; -1: it could not be found */
     ZMTP_MEMO_PART,      /* parts seen before the first frame */
+    ZMTP_MEMO_PART_LOST, /* from this frame on part numbers are not known */
+    ZMTP_MEMO_GREETING,  /* a piece of the greeting, see greeting.c */
 };
 void zmtp_memo_put(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t value);
 bool zmtp_memo_get(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t *value);
@@ -249,17 +269,20 @@ bool zmtp_memo_get(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, i
 /* The handshake's outcome, shown on the frame that settles it. */
 void zmtp_ready_seen(struct zmtp_ctx *ctx, bool both_needed);
 void zmtp_handshake_failed(struct zmtp_ctx *ctx, const char *why);
+/* Whether an earlier frame settled it. */
+bool zmtp_handshake_over(const struct zmtp_ctx *ctx);
 void zmtp_register_connection(const struct zmtp_registry *registry);
 
 /* ---- Parts of a dissection ---- */
 
-/* greeting.c: whether this position in the peer's stream is in its greeting. */
-bool zmtp_in_greeting(struct zmtp_ctx *ctx, uint32_t seq);
-/* How many octets, from `at` in the peer's greeting, are dissected in one go with `have`
- * octets there.  Returns 0 when it must wait for more (*needed: how many, as for desegment_len). */
-unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, unsigned at,
-                             unsigned have, unsigned *needed);
-void zmtp_dissect_greeting(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at);
+/* greeting.c: the length of the piece of the greeting that begins at ctx->offset, where `have`
+ * octets are there; 0: it must wait for more (*needed: how many, as for desegment_len). */
+unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned *needed);
+void zmtp_dissect_greeting(struct zmtp_ctx *ctx, unsigned len);
+/* Whether the octets at ctx->offset are in the greeting. */
+bool zmtp_in_greeting(const struct zmtp_ctx *ctx);
+/* First pass: whether the greeting can be read on although octets of it are missing. */
+bool zmtp_greeting_resumes(struct zmtp_ctx *ctx);
 void zmtp_dissect_identity(struct zmtp_ctx *ctx, tvbuff_t *tvb);
 void zmtp_register_greeting(const struct zmtp_registry *registry);
 
@@ -284,14 +307,15 @@ void zmtp_register_metadata(const struct zmtp_registry *registry);
 void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payload, bool more,
                           enum zmtp_protection protection);
 void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic, bool cancel);
-/* Room for one more plaintext of len octets, and, when it was opened, the tvb of it. */
+/* Room for one more plaintext of len octets, and, when it was opened, the tvb of it.  The name is
+ * that of the tab with all of this call's plaintexts. */
 uint8_t *zmtp_plaintext_room(struct zmtp_ctx *ctx, unsigned len);
-tvbuff_t *zmtp_plaintext_keep(struct zmtp_ctx *ctx, unsigned len);
+tvbuff_t *zmtp_plaintext_keep(struct zmtp_ctx *ctx, unsigned len, const char *source_name);
 void zmtp_plaintexts_end(struct zmtp_ctx *ctx);
 void zmtp_register_message(const struct zmtp_registry *registry);
 
-/* handoff.c: give an application frame to the dissector of its payload.  True when one took it. */
-bool zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload);
+/* handoff.c: give a whole application frame to the dissector of its payload. */
+void zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload);
 void zmtp_register_handoff_tables(const struct zmtp_registry *registry);
 
 /* info.c */
@@ -326,9 +350,13 @@ void zmtp_register_keys(const struct zmtp_registry *registry);
 /* A mechanism is one file and one row in zmtp_mechanisms[]. */
 struct zmtp_mechanism {
     const char *name;      /* as in the greeting */
+    const char *prefix;    /* its name and a blank, for the Info column; "" where it says nothing */
     bool always_protected; /* traffic that is not in a MESSAGE breaks the protocol */
     /* A command with this name (data: behind the name).  False: not one of this mechanism's. */
     bool (*command)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name);
+    /* Whether the body of body_len octets at offset body of tvb, of which a part may be there, is
+     * certainly a frame of this mechanism: for connections whose greeting was not seen. */
+    bool (*claims)(tvbuff_t *tvb, unsigned body, uint64_t body_len);
     /* The body of a protected frame ("\x07MESSAGE" ...), NULL where traffic is not protected.
      * outer_command: the frame had the COMMAND flag. */
     void (*protected_frame)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,

@@ -1,0 +1,124 @@
+# Runs tshark with the freshly built plugin and nothing of this machine's settings.
+# SPDX-License-Identifier: GPL-2.0-or-later
+import functools
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+NOBODY = 65534
+TIMEOUT = 240  # seconds; a sanitized tshark takes some for a megabyte
+SEPARATOR = "=====next packet====="
+
+
+class Tshark:
+    """Call it with a capture and tshark's arguments; answers are cached, since many tests ask about the same run."""
+
+    def __init__(self, plugin_dir):
+        self.as_root = os.geteuid() == 0
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zmtp-tests-"))
+        self.folder.chmod(0o755)
+        home = self.folder / "home"
+        home.mkdir()
+        plugins = pathlib.Path(plugin_dir)
+        if self.as_root:
+            # As root, tshark ignores WIRESHARK_PLUGIN_DIR, and another user may not see a build below /root.
+            os.chown(home, NOBODY, NOBODY)
+            plugins = shutil.copytree(plugins, self.folder / "plugins")
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "TZ": "UTC",
+            "LC_ALL": "C.UTF-8",
+            "WIRESHARK_PLUGIN_DIR": str(plugins),
+            "WIRESHARK_ABORT_ON_DISSECTOR_BUG": "1",
+            **_sanitizer_environment(plugin_dir),
+        }
+        self._run = functools.lru_cache(maxsize=24)(self._run)
+        self.packets = functools.lru_cache(maxsize=12)(self.packets)
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def give(self, path):
+        """The path under which tshark can read a file: a copy where it runs as another user."""
+        path = pathlib.Path(path).absolute()
+        if not self.as_root or self.folder in path.parents or not path.exists():
+            return str(path)
+        copy = self.folder / "files" / str(path).lstrip("/")
+        if not copy.exists() or copy.stat().st_mtime != path.stat().st_mtime:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+            copy.chmod(0o644)
+        return str(copy)
+
+    def __call__(self, capture, *arguments, keys=None, stderr=False, config=None):
+        """tshark's output; with stderr=True (output, stderr), else stderr must be empty.
+
+        `keys` is a key log, `config` a folder to use as XDG_CONFIG_HOME."""
+        command = ["-n", *arguments] if capture else [*arguments]  # -G must come first
+        if keys:
+            command += ["-o", f"zmtp.keylog_file:{self.give(keys)}"]
+        if capture:
+            command += ["-r", self.give(capture)]
+        status, output, errors = self._run(tuple(command), config)
+        assert status == 0, f"tshark {' '.join(command)} ended with {status}:\n{errors[-4000:]}"
+        if stderr:
+            return output, errors
+        assert errors == "", f"tshark {' '.join(command)} said:\n{errors[-4000:]}"
+        return output
+
+    def packets(self, capture, *arguments, **keywords):
+        """The packets of a PDML run, as ElementTree elements."""
+        text = self(capture, "-T", "pdml", *arguments, **keywords)
+        return ElementTree.fromstring(text.encode()).findall("packet")
+
+    def columns(self, capture, *arguments, **keywords):
+        """[(frame number, Protocol column, Info column)] of a summary run, in which no tree is built."""
+        text = self(capture, "-o", 'gui.column.format:"No","%m","Protocol","%p","Info","%i"', "-T", "psml",
+                    *arguments, **keywords)
+        packets = ElementTree.fromstring(text.encode()).findall("packet")
+        return [tuple((section.text or "").strip() for section in packet) for packet in packets]
+
+    def verbose(self, capture, *arguments, **keywords):
+        """(Info columns, everything printed) of a run with summary, tree and octets."""
+        text = self(capture, "-o", 'gui.column.format:"Info","%i"', "-P", "-V", "-x", "-S", SEPARATOR,
+                    *arguments, **keywords)
+        blocks = [block.lstrip("\n") for block in text.split(SEPARATOR)]
+        return [block.partition("\n")[0].strip() for block in blocks if block.strip()], text
+
+    def _run(self, arguments, config):
+        environment = dict(self.environment)
+        if config:
+            environment["XDG_CONFIG_HOME"] = str(config)
+        # env sets everything after setpriv, so that a preloaded sanitizer is in tshark alone.
+        command = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), "tshark", *arguments]
+        if self.as_root:
+            command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=self.folder,
+                              timeout=TIMEOUT, check=False)
+        errors = done.stderr.decode(errors="replace")
+        return done.returncode, done.stdout.decode(errors="surrogateescape"), errors
+
+
+def _sanitizer_environment(plugin_dir):
+    """A plugin built with ASan and UBSan needs their libraries in a tshark that was not.
+
+    Leaks are errors too, and nothing is suppressed. For a whole stack of a leak, add fast_unwind_on_malloc=0 (slow).
+    """
+    plugin = next(pathlib.Path(plugin_dir).rglob("zmtp.so"))
+    linked = subprocess.run(["ldd", plugin], capture_output=True, text=True, check=True).stdout
+    libraries = [line.split()[2] for line in linked.splitlines() if "libasan" in line or "libubsan" in line]
+    if not libraries:
+        assert os.environ.get("ZMTP_SANITIZE") != "1", f"ZMTP_SANITIZE=1, but {plugin} is not sanitized"
+        return {}
+    return {
+        "LD_PRELOAD": ":".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=98",
+        # ASan sees single allocations only when wmem does not pool them.
+        "WIRESHARK_DEBUG_WMEM_OVERRIDE": "simple",
+    }
