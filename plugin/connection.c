@@ -223,9 +223,9 @@ bool zmtp_handshake_over(const struct zmtp_ctx *ctx)
 {
     const struct zmtp_conn *conn = ctx->conn;
 
-    return conn->settled_frame &&
-           (conn->settled_frame < ctx->pinfo->num ||
-            (conn->settled_frame == ctx->pinfo->num && conn->settled_seq != ctx->seq));
+    if (conn->settled_frame == ctx->pinfo->num)
+        return (int32_t)(ctx->seq - conn->settled_seq) > 0;
+    return conn->settled_frame && conn->settled_frame < ctx->pinfo->num;
 }
 
 void zmtp_handshake_failed(struct zmtp_ctx *ctx, const char *why)
