@@ -360,7 +360,7 @@ void zmtp_register_greeting(const struct zmtp_registry *registry)
          {"Mechanism", "zmtp.mechanism", FT_STRINGZ, BASE_NONE, NULL, 0x0, "Security mechanism",
           HFILL}},
         {&hf_as_server,
-         {"As-Server", "zmtp.as-server", FT_BOOLEAN, BASE_NONE, TFS(&tfs_server_client), 0x0,
+         {"As-Server", "zmtp.as-server", FT_BOOLEAN, BASE_NONE, TFS(&tfs_yes_no), 0x0,
           "Whether the sender says it is the server of the security handshake; libzmq never does",
           HFILL}},
         {&hf_filler, {"Filler", "zmtp.filler", FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
