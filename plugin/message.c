@@ -64,12 +64,14 @@ void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
     zmtp_info_add_format(ctx, "%s %s", cancel ? "CANCEL" : "SUBSCRIBE", text);
 }
 
-/* Since 3.1 subscriptions are commands, and an XSUB application's own message may begin with 01. */
+/* A subscription has one part, so it is none within a message; behind a gap that is not known, and
+ * a subscriber sends hardly anything else.  Since 3.1 subscriptions are commands, and an XSUB
+ * application's own message may begin with 01. */
 static bool is_subscription(const struct zmtp_ctx *ctx, tvbuff_t *payload, bool more)
 {
     enum zmtp_version version = zmtp_conn_version(ctx);
 
-    return !more && ctx->part == 0 && version != ZMTP_VERSION_UNKNOWN && version < ZMTP_3_1 &&
+    return !more && ctx->part <= 0 && version != ZMTP_VERSION_UNKNOWN && version < ZMTP_3_1 &&
            tvb_captured_length(payload) > 0 && tvb_get_uint8(payload, 0) <= SUBSCRIBE_OCTET &&
            zmtp_sender_subscribes(ctx);
 }
