@@ -37,8 +37,8 @@ class Tshark:
             "WIRESHARK_ABORT_ON_DISSECTOR_BUG": "1",
             **_sanitizer_environment(plugin_dir),
         }
-        self._run = functools.lru_cache(maxsize=24)(self._run)
-        self.packets = functools.lru_cache(maxsize=12)(self.packets)
+        self._run = functools.lru_cache(maxsize=8)(self._run)
+        self.packets = functools.lru_cache(maxsize=6)(self.packets)
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
