@@ -52,16 +52,19 @@ static unsigned header_before(tvbuff_t *tvb, unsigned from, unsigned body, uint6
     const uint8_t any_flags = ZMTP_FLAG_COMMAND | ZMTP_FLAG_MORE;
     int at = (int)body;
 
+    /* The long form first: the end of its length can look like a short header, but hardly can the
+     * end of a box look like the start of a long one. */
+    if (body >= from + LONG_HEADER_LEN &&
+        (tvb_get_uint8(tvb, at - LONG_HEADER_LEN) & ~any_flags) == ZMTP_FLAG_LONG) {
+        *body_len = tvb_get_ntoh64(tvb, at - LONG_HEADER_LEN + 1);
+        if (*body_len <= UINT32_MAX)
+            return LONG_HEADER_LEN;
+    }
     if (body >= from + SHORT_HEADER_LEN &&
         (tvb_get_uint8(tvb, at - SHORT_HEADER_LEN) & ~any_flags) == 0 &&
         tvb_get_uint8(tvb, at - 1) > MESSAGE_NAME_LEN) {
         *body_len = tvb_get_uint8(tvb, at - 1);
         return SHORT_HEADER_LEN;
-    }
-    if (body >= from + LONG_HEADER_LEN &&
-        (tvb_get_uint8(tvb, at - LONG_HEADER_LEN) & ~any_flags) == ZMTP_FLAG_LONG) {
-        *body_len = tvb_get_ntoh64(tvb, at - LONG_HEADER_LEN + 1);
-        return *body_len <= UINT32_MAX ? LONG_HEADER_LEN : 0;
     }
     return 0;
 }
@@ -214,6 +217,27 @@ enum zmtp_verdict zmtp_looks_like_signature(tvbuff_t *tvb)
     return usual || mechanism_plausible(tvb) ? ZMTP_YES : ZMTP_NO;
 }
 
+/* Whether the segment holds a MESSAGE that is where frames would have it: at the start of the
+ * segment or long enough to leave it, and with another one behind it, if anything.  Other protocols
+ * have strings "MESSAGE" with a length before them, too. */
+static bool holds_protected(tvbuff_t *tvb)
+{
+    const struct zmtp_mechanism *mechanism;
+    int at = zmtp_find_protected(tvb, 0, &mechanism);
+    unsigned reported = tvb_reported_length(tvb);
+    struct zmtp_header header;
+    unsigned end;
+
+    if (at < 0 || !zmtp_frame_header(tvb, (unsigned)at, false, &header))
+        return false;
+    if (header.body_len >= reported - (unsigned)at - header.size)
+        return at == 0 || header.size == LONG_HEADER_LEN ||
+               header.body_len == reported - (unsigned)at - header.size;
+    end = (unsigned)at + header.size + (unsigned)header.body_len;
+    return tvb_captured_length(tvb) < end + LONG_HEADER_LEN + MESSAGE_NAME_LEN ||
+           zmtp_find_protected(tvb, end, &mechanism) == (int)end;
+}
+
 /* Remember what may be the identity frame of a ZMTP 1.0 peer, in case the other side turns out to
  * speak ZMTP.  It is too little to claim the connection for. */
 static void remember_identity_1_0(tvbuff_t *tvb, packet_info *pinfo, conversation_t *conversation,
@@ -241,7 +265,6 @@ static void remember_identity_1_0(tvbuff_t *tvb, packet_info *pinfo, conversatio
 zmtp_bool zmtp_heuristic_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const struct tcpinfo *tcpinfo = (const struct tcpinfo *)data;
-    const struct zmtp_mechanism *mechanism;
     conversation_t *conversation;
     struct tcp_analysis *tcpd;
     enum zmtp_verdict verdict;
@@ -260,7 +283,7 @@ zmtp_bool zmtp_heuristic_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree
         pinfo->desegment_len = DESEGMENT_ONE_MORE_SEGMENT;
         return ZMTP_TRUE;
     }
-    if (verdict == ZMTP_NO && zmtp_find_protected(tvb, 0, &mechanism) < 0) {
+    if (verdict == ZMTP_NO && !holds_protected(tvb)) {
         if (!PINFO_FD_VISITED(pinfo))
             remember_identity_1_0(tvb, pinfo, conversation, tcpd, tcpinfo);
         return ZMTP_FALSE;

@@ -167,13 +167,23 @@ bool zmtp_greeting_resumes(struct zmtp_ctx *ctx)
     return true;
 }
 
-unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned *needed)
+static void remember_piece(struct zmtp_ctx *ctx, unsigned len)
 {
+    ctx->peer->greeting_frame = ctx->pinfo->num;
+    zmtp_memo_put(ctx->pinfo, ZMTP_MEMO_GREETING, ctx->seq,
+                  (int32_t)(len | (unsigned)ctx->greeting_form << PIECE_FORM_SHIFT));
+}
+
+unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned reported,
+                             unsigned *needed)
+{
+    bool may_wait = have == reported && ctx->pinfo->can_desegment;
     unsigned at = ctx->seq - ctx->peer->start_seq;
     int32_t memo;
     unsigned len;
 
     if (!ctx->first_pass) {
+        *needed = DESEGMENT_ONE_MORE_SEGMENT;
         if (!zmtp_memo_get(ctx->pinfo, ZMTP_MEMO_GREETING, ctx->seq, &memo))
             return 0;
         ctx->greeting_form = (uint8_t)((unsigned)memo >> PIECE_FORM_SHIFT);
@@ -181,14 +191,16 @@ unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned *need
     }
     learn_form(ctx, at, have);
     len = next_piece(ctx, at, have, needed);
-    if (len == 0)
+    if (len == 0 && may_wait) {
+        remember_piece(ctx, 0);
         return 0;
+    }
+    if (len == 0) /* as far as it goes */
+        len = MIN(reported, greeting_len(ctx->peer) - MIN(at, greeting_len(ctx->peer) - 1));
     ctx->greeting_form = ctx->peer->form;
-    if (ctx->peer->form != FORM_UNKNOWN && at + len >= greeting_len(ctx->peer))
+    if (at + len >= greeting_len(ctx->peer) && (ctx->peer->form != FORM_UNKNOWN || len > have))
         end_greeting(ctx->peer, greeting_len(ctx->peer));
-    ctx->peer->greeting_frame = ctx->pinfo->num;
-    zmtp_memo_put(ctx->pinfo, ZMTP_MEMO_GREETING, ctx->seq,
-                  (int32_t)(len | (unsigned)ctx->greeting_form << PIECE_FORM_SHIFT));
+    remember_piece(ctx, len);
     return len;
 }
 
@@ -299,7 +311,8 @@ static void dissect_identity_1(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
 
 void zmtp_dissect_greeting(struct zmtp_ctx *ctx, unsigned len)
 {
-    tvbuff_t *tvb = tvb_new_subset_length(ctx->tvb, (int)ctx->offset, (int)len);
+    unsigned have = (unsigned)tvb_captured_length_remaining(ctx->tvb, (int)ctx->offset);
+    tvbuff_t *tvb = tvb_new_subset_length(ctx->tvb, (int)ctx->offset, (int)MIN(len, have));
     unsigned at = ctx->seq - ctx->peer->start_seq;
     enum form form = (enum form)ctx->greeting_form;
     wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "Greeting");

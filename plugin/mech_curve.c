@@ -37,7 +37,7 @@
 #define READY_BOX_AT 8
 #define READY_MIN 24
 #define MESSAGE_BOX_MIN 17
-#define NONCE_ZEROS 3
+#define NONCE_ZEROS 4
 
 #define PAYLOAD_MORE 0x01 /* RFC 26 "payload"; not the values of the frame's flags */
 #define PAYLOAD_COMMAND 0x02
@@ -570,7 +570,7 @@ static bool begins_with(tvbuff_t *tvb, unsigned offset, const uint8_t *octets, u
 }
 
 /* HELLO 1.0 of the right size, or MESSAGE with a nonce as real sessions have it: none lives for
- * 2^40 messages, so there are zeros at one end (old libzmq wrote nonces in host byte order). */
+ * 2^32 messages, so there are zeros at one end (old libzmq wrote nonces in host byte order). */
 static bool curve_claims(tvbuff_t *tvb, unsigned body, uint64_t body_len)
 {
     static const uint8_t hello[] = {5, 'H', 'E', 'L', 'L', 'O', 1, 0};

@@ -35,6 +35,8 @@ void zmtp_dissect_metadata(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb
 {
     unsigned end = tvb_reported_length(tvb);
 
+    if (tvb_captured_length(tvb) < end) /* what is missing ends the dissection */
+        zmtp_info_add_format(ctx, "%s (cut short)", wmem_strbuf_get_str(summary));
     while (offset < end) {
         unsigned name_len = tvb_get_uint8(tvb, (int)offset);
         unsigned value_at = offset + 1 + name_len + VALUE_LENGTH_LEN;

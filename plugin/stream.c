@@ -224,19 +224,15 @@ static unsigned next_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigne
     unsigned needed = DESEGMENT_ONE_MORE_SEGMENT;
     unsigned len;
 
-    len = zmtp_greeting_piece(ctx, have, &needed);
-    if (len == 0 && have == reported && wait_for_more(ctx, needed))
+    len = zmtp_greeting_piece(ctx, have, reported, &needed);
+    if (len == 0) {
+        wait_for_more(ctx, needed);
         return 0;
-    begin_frame_item(ctx, ctx->tvb, ctx->offset, (int)(len > 0 ? len : have));
-    if (len > 0) {
-        zmtp_dissect_greeting(ctx, len);
-        expect_next(ctx, ctx->seq + len);
-        return len;
     }
-    proto_tree_add_item(ctx->tree, hf_undissected, ctx->tvb, (int)ctx->offset, (int)have, ENC_NA);
-    proto_item_append_text(ctx->root, ", Greeting cut short");
-    zmtp_info_add(ctx, "Greeting cut short");
-    return 0;
+    begin_frame_item(ctx, ctx->tvb, ctx->offset, (int)MIN(len, have));
+    zmtp_dissect_greeting(ctx, len);
+    expect_next(ctx, ctx->seq + len);
+    return len;
 }
 
 /* A header that is not whole, and will not be. */

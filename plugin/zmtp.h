@@ -275,9 +275,11 @@ void zmtp_register_connection(const struct zmtp_registry *registry);
 
 /* ---- Parts of a dissection ---- */
 
-/* greeting.c: the length of the piece of the greeting that begins at ctx->offset, where `have`
- * octets are there; 0: it must wait for more (*needed: how many, as for desegment_len). */
-unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned *needed);
+/* greeting.c: the length of the piece of the greeting that begins at ctx->offset, of whose
+ * `reported` octets `have` are in the capture; 0: wait for more (*needed: how many, as for
+ * desegment_len). */
+unsigned zmtp_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigned reported,
+                             unsigned *needed);
 void zmtp_dissect_greeting(struct zmtp_ctx *ctx, unsigned len);
 /* Whether the octets at ctx->offset are in the greeting. */
 bool zmtp_in_greeting(const struct zmtp_ctx *ctx);

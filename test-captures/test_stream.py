@@ -75,6 +75,21 @@ def test_a_capture_cut_by_its_snap_length_shows_the_octets_that_are_there(tshark
     assert second == b"short"
 
 
+@pytest.mark.parametrize("snaplen", [52, 60, 80, 100])
+def test_a_greeting_cut_by_the_snap_length_is_no_data_and_frames_go_on(tshark, folder, snaplen):
+    stream = messages(null_session(Stream(), client_type=b"PUSH", server_type=b"PULL"), b"a", b"b")
+    assert data(look(tshark, save(folder / "snap.pcap", stream, snaplen=snaplen))) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("length", [256, 1024 + 0x99, 1300])
+def test_a_long_length_that_ends_like_a_short_header_is_read_as_long(tshark, folder, length):
+    body = b"\x07MESSAGE" + bytes(7) + b"\x03" + bytes(length - 16)
+    stream = Stream(opened=False).client(frame(body)).server(frame(body))
+    packets = look(tshark, save(folder / "late.pcap", stream))
+    assert shows(packets, "zmtp.length") == [str(length)] * 2
+    assert shows(packets, "zmtp.command-name") == ["MESSAGE"] * 2
+
+
 def test_a_box_cut_by_the_snap_length_is_not_opened_and_says_so(tshark, folder):
     # Its length is a lie: nothing may be allocated by it.
     body = b"\x08INITIATE" + bytes(400)
