@@ -94,7 +94,8 @@ FOREIGN = {
     "all zeros": (bytes(1400), bytes(1400)),
     "text with MESSAGE": (b"the word \x07MESSAGE in a text", b"MESSAGE"),
     "protobuf with MESSAGE": (b"\x18\x00\x22\x07MESSAGE\x29\x05" + bytes(7), b"\x08\x01"),
-    "framed strings with MESSAGE": (b"\x00\x2e\x07MESSAGE\x00\x00\x00\x14" + b"twenty octets of text" * 2, b"\x00\x02ok"),
+    "framed strings with MESSAGE": (b"\x00\x2e\x07MESSAGE\x00\x00\x00\x14" + b"twenty octets of text" * 2,
+                                    b"\x00\x02ok"),
     "MESSAGE at a frame's place, in too short a frame": (b"\x00\x09\x07MESSAGE\x00", b"\x00\x09\x07MESSAGE\x00"),
 }
 
