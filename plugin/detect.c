@@ -26,7 +26,7 @@ static const uint8_t message_name[MESSAGE_NAME_LEN] = {7, 'M', 'E', 'S', 'S', 'A
 
 /* ---- Frames that name themselves ---- */
 
-static bool all_zero(const uint8_t *octets, unsigned len)
+bool zmtp_all_zero(const uint8_t *octets, unsigned len)
 {
     for (unsigned i = 0; i < len; i++) {
         if (octets[i])
@@ -101,10 +101,10 @@ const struct zmtp_mechanism *zmtp_guess_mechanism(tvbuff_t *body)
     return claimed(body, 0, tvb_reported_length(body));
 }
 
-bool zmtp_is_protected(tvbuff_t *body)
+bool zmtp_is_protected(tvbuff_t *tvb, unsigned body)
 {
-    return tvb_captured_length(body) >= MESSAGE_NAME_LEN &&
-           tvb_memeql(body, 0, message_name, MESSAGE_NAME_LEN) == 0;
+    return tvb_captured_length(tvb) >= body + MESSAGE_NAME_LEN &&
+           tvb_memeql(tvb, (int)body, message_name, MESSAGE_NAME_LEN) == 0;
 }
 
 /* ---- Frames that must be guessed ---- */
@@ -195,7 +195,7 @@ static bool mechanism_plausible(tvbuff_t *tvb)
     while (len < ZMTP_MECHANISM_LEN && (g_ascii_isupper(name[len]) || g_ascii_isdigit(name[len]) ||
                                         name[len] == '-' || name[len] == '_'))
         len++;
-    return len > 0 && all_zero(name + len, ZMTP_MECHANISM_LEN - len);
+    return len > 0 && zmtp_all_zero(name + len, ZMTP_MECHANISM_LEN - len);
 }
 
 enum zmtp_verdict zmtp_looks_like_signature(tvbuff_t *tvb)
@@ -206,7 +206,7 @@ enum zmtp_verdict zmtp_looks_like_signature(tvbuff_t *tvb)
 
     if (tvb_get_uint8(tvb, 0) != SIGNATURE_FIRST)
         return ZMTP_NO;
-    usual = all_zero(tvb_get_ptr(tvb, 1, (int)zeros), zeros);
+    usual = zmtp_all_zero(tvb_get_ptr(tvb, 1, (int)zeros), zeros);
     if (have < ZMTP_SIGNATURE_LEN)
         return usual ? ZMTP_PERHAPS : ZMTP_NO;
     if (tvb_get_uint8(tvb, ZMTP_SIGNATURE_LEN - 1) != SIGNATURE_LAST)

@@ -244,10 +244,8 @@ static void dissect_version(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
         proto_tree_add_item(tree, hf_version_major, tvb, AT_REVISION - (int)at, 1, ENC_NA);
     proto_tree_add_item(tree, hf_version_minor, tvb, AT_MINOR - (int)at, 1, ENC_NA);
     wmem_strbuf_append_printf(summary, " %u.%u", major, minor);
-    if (major >= 3)
-        learn_version(ctx, minor == 0 && major == 3 ? ZMTP_3_0 : ZMTP_3_1);
-    else
-        learn_version(ctx, ZMTP_3_1); /* as libzmq takes what is neither 1.0, 2.0 nor 3 */
+    /* libzmq takes what is neither 1.0, 2.0 nor 3.0 for 3.1. */
+    learn_version(ctx, major == 3 && minor == 0 ? ZMTP_3_0 : ZMTP_3_1);
 }
 
 /* The 2.0 form: revision, socket type. */

@@ -119,8 +119,8 @@ void zmtp_register_keys(const struct zmtp_registry *registry)
     prefs_register_filename_preference(
         registry->prefs, "keylog_file", "Key log file",
         "File with the keys of CURVE sessions, one a line (see the plugin's README for its "
-        "format). "
-        "It is read again as it grows. Permanent keys alone cannot decrypt messages: CURVE has "
+        "format). It is read again as it grows. Permanent keys alone cannot decrypt messages: "
+        "CURVE has "
         "forward secrecy.",
         &keylog_path, ZMTP_FALSE);
     if (!zmtp_crypto_init())

@@ -554,36 +554,25 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
 
 /* ---- Without a greeting ---- */
 
-static bool all_zero(tvbuff_t *tvb, unsigned offset, unsigned len)
-{
-    for (unsigned i = 0; i < len; i++) {
-        if (tvb_get_uint8(tvb, (int)(offset + i)))
-            return false;
-    }
-    return true;
-}
-
-static bool begins_with(tvbuff_t *tvb, unsigned offset, const uint8_t *octets, unsigned len)
-{
-    return tvb_captured_length(tvb) >= offset + len &&
-           tvb_memeql(tvb, (int)offset, octets, len) == 0;
-}
-
 /* HELLO 1.0 of the right size, or MESSAGE with a nonce as real sessions have it: none lives for
  * 2^32 messages, so there are zeros at one end (old libzmq wrote nonces in host byte order). */
 static bool curve_claims(tvbuff_t *tvb, unsigned body, uint64_t body_len)
 {
     static const uint8_t hello[] = {5, 'H', 'E', 'L', 'L', 'O', 1, 0};
-    static const uint8_t message[NAME_LEN] = {7, 'M', 'E', 'S', 'S', 'A', 'G', 'E'};
     unsigned nonce_at = body + NAME_LEN;
+    const uint8_t *nonce;
 
-    if (body_len == HELLO_LEN + sizeof hello - 2 && begins_with(tvb, body, hello, sizeof hello))
+    if (body_len == HELLO_LEN + sizeof hello - 2 &&
+        tvb_captured_length(tvb) >= body + sizeof hello &&
+        tvb_memeql(tvb, (int)body, hello, sizeof hello) == 0)
         return true;
-    return body_len >= NAME_LEN + ZMTP_SHORT_NONCE_SIZE + MESSAGE_BOX_MIN &&
-           begins_with(tvb, body, message, sizeof message) &&
-           tvb_captured_length(tvb) >= nonce_at + ZMTP_SHORT_NONCE_SIZE &&
-           (all_zero(tvb, nonce_at, NONCE_ZEROS) ||
-            all_zero(tvb, nonce_at + ZMTP_SHORT_NONCE_SIZE - NONCE_ZEROS, NONCE_ZEROS));
+    if (body_len < NAME_LEN + ZMTP_SHORT_NONCE_SIZE + MESSAGE_BOX_MIN ||
+        !zmtp_is_protected(tvb, body) ||
+        tvb_captured_length(tvb) < nonce_at + ZMTP_SHORT_NONCE_SIZE)
+        return false;
+    nonce = tvb_get_ptr(tvb, (int)nonce_at, ZMTP_SHORT_NONCE_SIZE);
+    return zmtp_all_zero(nonce, NONCE_ZEROS) ||
+           zmtp_all_zero(nonce + ZMTP_SHORT_NONCE_SIZE - NONCE_ZEROS, NONCE_ZEROS);
 }
 
 /* ---- Registration ---- */

@@ -73,8 +73,7 @@ static bool gssapi_claims(tvbuff_t *tvb, unsigned body, uint64_t body_len)
     unsigned behind = 1 + MESSAGE_NAME_LEN + TOKEN_LENGTH_LEN;
 
     return body_len >= behind && tvb_captured_length(tvb) >= body + behind &&
-           tvb_memeql(tvb, (int)body, (const uint8_t *)"\x07MESSAGE", 1 + MESSAGE_NAME_LEN) == 0 &&
-           tvb_get_ntohl(tvb, (int)token_at) == body_len - behind;
+           zmtp_is_protected(tvb, body) && tvb_get_ntohl(tvb, (int)token_at) == body_len - behind;
 }
 
 static void gssapi_protected(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,

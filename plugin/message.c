@@ -6,8 +6,6 @@
  */
 #include "zmtp.h"
 
-#include <epan/exceptions.h>
-
 /* RFC 23, before 3.1: a message whose first octet is 1 subscribes, 0 cancels. */
 #define SUBSCRIBE_OCTET 1
 

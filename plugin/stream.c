@@ -145,16 +145,12 @@ void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item)
     expert_add_info(ctx->pinfo, item, &ei_unprotected);
 }
 
-static void dissect_unprotected(struct zmtp_ctx *ctx, tvbuff_t *body, bool more)
+/* A message outside of a box where all traffic belongs in one: it is no data of the application. */
+static void show_unprotected(struct zmtp_ctx *ctx, tvbuff_t *body)
 {
-    proto_item *item;
+    proto_item *item = proto_tree_add_item(ctx->tree, hf_undissected, body, 0,
+                                           (int)tvb_captured_length(body), ENC_NA);
 
-    if (!zmtp_conn_mechanism(ctx)->always_protected) {
-        zmtp_dissect_payload(ctx, ctx->tree, body, more, ZMTP_CLEAR);
-        return;
-    }
-    item = proto_tree_add_item(ctx->tree, hf_undissected, body, 0, (int)tvb_captured_length(body),
-                               ENC_NA);
     zmtp_mark_unprotected(ctx, item);
     proto_item_append_text(ctx->root, ", unprotected frame");
     zmtp_info_add_format(ctx, "Unprotected frame, %u bytes", tvb_reported_length(body));
@@ -186,12 +182,14 @@ static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp
     command = (header->flags & ZMTP_FLAG_COMMAND) != 0;
     proto_item_set_generated(
         proto_tree_add_string(ctx->tree, zmtp_hf_mechanism, tvb, 0, 0, mechanism->name));
-    if (mechanism->protected_frame && zmtp_is_protected(body))
+    if (mechanism->protected_frame && zmtp_is_protected(body, 0))
         mechanism->protected_frame(ctx, ctx->tree, body, command);
     else if (command)
         zmtp_dissect_command(ctx, ctx->tree, body, true);
+    else if (mechanism->always_protected)
+        show_unprotected(ctx, body);
     else
-        dissect_unprotected(ctx, body, more);
+        zmtp_dissect_payload(ctx, ctx->tree, body, more, ZMTP_CLEAR);
 }
 
 /* A frame that nobody can put together; the rest of it is shown as it comes. */

@@ -209,8 +209,9 @@ bool zmtp_saw_syn(const struct tcp_analysis *tcpd);
  * frame's first octet and the mechanism, or -1. */
 int zmtp_find_protected(tvbuff_t *tvb, unsigned offset, const struct zmtp_mechanism **mechanism);
 
-/* Whether a frame body is a protected MESSAGE by its name. */
-bool zmtp_is_protected(tvbuff_t *body);
+/* Whether the frame body at offset body is a protected MESSAGE by its name. */
+bool zmtp_is_protected(tvbuff_t *tvb, unsigned body);
+bool zmtp_all_zero(const uint8_t *octets, unsigned len);
 /* The mechanism that a frame body proves where no greeting was seen; NULL: none. */
 const struct zmtp_mechanism *zmtp_guess_mechanism(tvbuff_t *body);
 
