@@ -64,6 +64,34 @@ const uint8_t *zmtp_curve_server_permanent(const struct zmtp_curve_session *sess
     return zmtp_fact_at(&session->server_permanent, now);
 }
 
+bool zmtp_curve_has_secret_of(const struct zmtp_curve_session *session,
+                              const uint8_t public_key[ZMTP_KEY_SIZE])
+{
+    struct zmtp_key key;
+
+    return zmtp_keyring_find(session->ring, ZMTP_KEY_PAIRS, public_key, &key);
+}
+
+void zmtp_curve_what_is_known(const struct zmtp_curve_session *session, uint32_t now,
+                              struct zmtp_curve_known *known)
+{
+    const uint8_t *client_transient = zmtp_fact_at(&session->client_transient, now);
+    const struct shared_key *handshake_key = &session->handshake_key;
+
+    *known = (struct zmtp_curve_known){
+        .any_key = zmtp_keyring_count(session->ring) > 0,
+        .client_transient_public = client_transient != NULL,
+        .client_transient_secret =
+            client_transient && zmtp_curve_has_secret_of(session, client_transient),
+        .handshake_opened = handshake_key->known && handshake_key->proven_since <= now,
+        .server_transient_public = zmtp_fact_at(&session->server_transient, now) != NULL,
+        .not_the_server = session->handshake_trials,
+        .session_keys = zmtp_keyring_count_class(session->ring, ZMTP_SESSION_KEYS),
+    };
+    known->server_permanent_secret =
+        known->handshake_opened && handshake_key->kind == ZMTP_KEY_SERVER_PERMANENT;
+}
+
 /* ---- Nonces ------------------------------------------------------------------------------ */
 
 enum nonce_kind {

@@ -144,4 +144,26 @@ const uint8_t *zmtp_curve_server_transient(const struct zmtp_curve_session *sess
 const uint8_t *zmtp_curve_client_permanent(const struct zmtp_curve_session *session, uint32_t now);
 const uint8_t *zmtp_curve_server_permanent(const struct zmtp_curve_session *session, uint32_t now);
 
+/*
+ * What the user's keys are to this connection, as far as that can be told at `now`: to say in words
+ * why a box stays closed, and what would open it.
+ */
+struct zmtp_curve_known {
+    bool any_key;                 /* at least one key was given, of whatever kind */
+    bool client_transient_public; /* C' was seen: keys can be looked up by it */
+    bool client_transient_secret; /* c' is given */
+    bool handshake_opened;        /* (C',S) opened HELLO or WELCOME: the client means this S */
+    bool server_permanent_secret; /* it did so with s */
+    bool server_transient_public; /* S' is known */
+    unsigned not_the_server;      /* keys that were tried on HELLO and WELCOME and do not fit */
+    size_t session_keys;          /* how many session keys were given, for whatever connections */
+};
+
+void zmtp_curve_what_is_known(const struct zmtp_curve_session *session, uint32_t now,
+                              struct zmtp_curve_known *known);
+
+/* Whether the user gave the secret key that belongs to this public key. */
+bool zmtp_curve_has_secret_of(const struct zmtp_curve_session *session,
+                              const uint8_t public_key[ZMTP_KEY_SIZE]);
+
 #endif

@@ -156,8 +156,14 @@ static bool try_class(struct trials *trials, enum zmtp_key_class class, uint64_t
     struct zmtp_keyring_walk walk = zmtp_keyring_walk_start(ring, class, newer_than);
     struct zmtp_key server;
 
-    while (trials->left > 0 && zmtp_keyring_walk_next(&walk, &server) &&
-           zmtp_keyring_spend(ring, ZMTP_TRIAL_DIFFIE_HELLMAN, 1)) {
+    while (trials->left > 0 && zmtp_keyring_walk_next(&walk, &server)) {
+        if (memcmp(server.public_key, client_transient->key, ZMTP_KEY_SIZE) == 0) {
+            continue; /* the client's own */
+        }
+        if (!zmtp_keyring_spend(ring, ZMTP_TRIAL_DIFFIE_HELLMAN, 1)) {
+            break;
+        }
+
         struct shared_key candidate =
             client ? diffie_hellman(server.public_key, client->secret, kind, client->source)
                    : diffie_hellman(client_transient->key, server.secret, kind, server.source);
@@ -236,16 +242,23 @@ static bool find_handshake_key(struct zmtp_curve_session *session, uint32_t now,
     uint64_t tried = session->handshake_tried;
     struct zmtp_key client;
 
-    session->handshake_tried = zmtp_keyring_generation(session->ring);
-    if (!zmtp_keyring_find(session->ring, ZMTP_KEY_PAIRS, client_transient, &client)) {
-        return try_class(&trials, ZMTP_KEY_PAIRS, tried, NULL, ZMTP_KEY_SERVER_PERMANENT);
-    }
+    bool found = false;
 
-    /* Public keys alone could not be tried before c' came. */
-    uint64_t publics_tried = client.added > tried ? 0 : tried;
-    return try_class(&trials, ZMTP_PUBLIC_KEYS, publics_tried, &client,
-                     ZMTP_KEY_CLIENT_TRANSIENT) ||
-           try_class(&trials, ZMTP_KEY_PAIRS, tried, &client, ZMTP_KEY_CLIENT_TRANSIENT);
+    session->handshake_tried = zmtp_keyring_generation(session->ring);
+    if (zmtp_keyring_find(session->ring, ZMTP_KEY_PAIRS, client_transient, &client)) {
+        /* Public keys alone could not be tried before c' came. */
+        uint64_t publics_tried = client.added > tried ? 0 : tried;
+
+        found = try_class(&trials, ZMTP_PUBLIC_KEYS, publics_tried, &client,
+                          ZMTP_KEY_CLIENT_TRANSIENT) ||
+                try_class(&trials, ZMTP_KEY_PAIRS, tried, &client, ZMTP_KEY_CLIENT_TRANSIENT);
+    } else {
+        found = try_class(&trials, ZMTP_KEY_PAIRS, tried, NULL, ZMTP_KEY_SERVER_PERMANENT);
+    }
+    if (!found) {
+        session->handshake_trials += ZMTP_MAX_DH_TRIALS - trials.left;
+    }
+    return found;
 }
 
 struct zmtp_box_result zmtp_open_handshake_box(struct zmtp_curve_session *session, uint32_t now,
@@ -326,7 +339,8 @@ static bool find_session_key(struct zmtp_curve_session *session, uint32_t now, s
         }
 
         struct shared_key candidate = given_session_key(&key, names[i]->since);
-        if (names[i] == &session->client_transient) {
+        if (names[i] == &session->client_transient &&
+            memcmp(key.public_key, key.other_public, ZMTP_KEY_SIZE) != 0) {
             teach_with(&candidate, &session->server_transient, key.other_public);
         }
         if (may_adopt && adopt(&session->session_key, &candidate, now, box)) {

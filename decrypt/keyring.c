@@ -167,14 +167,22 @@ enum zmtp_add_status zmtp_keyring_add_cookie_key(struct zmtp_keyring *ring,
 
 /* ---- Looking up -------------------------------------------------------------------------- */
 
+size_t zmtp_keyring_count_class(const struct zmtp_keyring *ring, enum zmtp_key_class class)
+{
+    size_t count = 0;
+
+    for (int source = 0; source < ZMTP_SOURCES; source++) {
+        count += ring->tables[class][source].live;
+    }
+    return count;
+}
+
 size_t zmtp_keyring_count(const struct zmtp_keyring *ring)
 {
     size_t count = 0;
 
     for (int class = 0; class < ZMTP_KEY_CLASSES; class ++) {
-        for (int source = 0; source < ZMTP_SOURCES; source++) {
-            count += ring->tables[class][source].live;
-        }
+        count += zmtp_keyring_count_class(ring, (enum zmtp_key_class) class);
     }
     return count;
 }

@@ -31,6 +31,15 @@ enum zmtp_key_source {
 /* "key log", "key table", "embedded in capture", "certificate" */
 const char *zmtp_key_source_name(enum zmtp_key_source source);
 
+/* What a key is good for; see the functions that add them. */
+enum zmtp_key_class {
+    ZMTP_SESSION_KEYS,
+    ZMTP_KEY_PAIRS,
+    ZMTP_PUBLIC_KEYS,
+    ZMTP_COOKIE_KEYS,
+    ZMTP_KEY_CLASSES /* how many there are */
+};
+
 enum zmtp_add_status {
     ZMTP_ADD_ADDED,
     ZMTP_ADD_DUPLICATE, /* this source has given it before */
@@ -93,6 +102,9 @@ void zmtp_keyring_drop_source(struct zmtp_keyring *ring, enum zmtp_key_source so
 /* How many keys there are, over all kinds and sources; a key of two sources counts twice. */
 size_t zmtp_keyring_count(const struct zmtp_keyring *ring);
 
+/* How many keys of one class there are, over all sources. */
+size_t zmtp_keyring_count_class(const struct zmtp_keyring *ring, enum zmtp_key_class class);
+
 /* A number that grows whenever a key is added or a source dropped: "ask again" for callers. */
 uint64_t zmtp_keyring_generation(const struct zmtp_keyring *ring);
 
@@ -103,14 +115,6 @@ uint64_t zmtp_keyring_generation(const struct zmtp_keyring *ring);
 void zmtp_keyring_renew_budget(struct zmtp_keyring *ring);
 
 /* ---- For curve.c: looking keys up. ------------------------------------------------------- */
-
-enum zmtp_key_class {
-    ZMTP_SESSION_KEYS,
-    ZMTP_KEY_PAIRS,
-    ZMTP_PUBLIC_KEYS,
-    ZMTP_COOKIE_KEYS,
-    ZMTP_KEY_CLASSES /* how many there are */
-};
 
 /* A key in the ring; the pointers are valid until the ring changes. */
 struct zmtp_key {
