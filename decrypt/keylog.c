@@ -322,11 +322,20 @@ void zmtp_keylog_feed(struct zmtp_keylog *log, const struct zmtp_keylog_sink *si
     }
 }
 
-/*
- * Uses the key of an unfinished line that is certainly whole. Half a line can look whole only when
- * the first 40 digits of a hexadecimal key pass for Z85: so the first and the last key must be
- * written alike.
- */
+/* Digits that may be the beginning of a hexadecimal key, though there are as many as Z85 has. */
+static bool may_go_on(struct span key)
+{
+    static const char hex_digits[] = "0123456789abcdefABCDEF";
+
+    for (size_t i = 0; i < key.len; i++) {
+        if (!memchr(hex_digits, key.text[i], sizeof hex_digits - 1)) {
+            return false;
+        }
+    }
+    return key.len != ZMTP_KEY_HEX_LENGTH;
+}
+
+/* Uses the key of an unfinished line that is certainly whole. */
 static void use_unfinished_line(struct zmtp_keylog *log, const struct zmtp_keylog_sink *sink)
 {
     bool overlong = log->overlong;
@@ -338,12 +347,11 @@ static void use_unfinished_line(struct zmtp_keylog *log, const struct zmtp_keylo
         return;
     }
 
-    size_t first_len = next_field(&rest).len;
-    size_t last_len = 0;
-    for (size_t i = 1; i < label->keys; i++) {
-        last_len = next_field(&rest).len;
+    struct span last_key = {rest.text, 0};
+    for (size_t i = 0; i < label->keys; i++) {
+        last_key = next_field(&rest);
     }
-    if (first_len == last_len) {
+    if (!may_go_on(last_key)) {
         struct problem ignored;
 
         if (parse_line(sink, line, overlong, &ignored) == ADDED) {

@@ -101,14 +101,17 @@ void zmtp_keylog_file_free(struct zmtp_keylog_file *file);
 
 /*
  * Reads what was added to the file since the last call, in pieces of 64 kB. Costs one stat() when
- * nothing changed. When the file was truncated, rewritten or replaced it is read from its start,
- * after all keys of the sink's source were dropped.
+ * nothing changed. When the file was truncated, rewritten, replaced or rotated it is read from its
+ * start; the keys that were read before stay, for connections that are still there may need them.
  */
 enum zmtp_keylog_file_status zmtp_keylog_file_poll(struct zmtp_keylog_file *file,
                                                    const struct zmtp_keylog_sink *sink);
 
 /* Why the last poll could not open or read the file; 0 when it could. */
 int zmtp_keylog_file_errno(const struct zmtp_keylog_file *file);
+
+/* Whether the file, when it was last read, could be read by everybody on the machine. */
+bool zmtp_keylog_file_is_world_readable(const struct zmtp_keylog_file *file);
 
 /* What was found since the start of the file. */
 const struct zmtp_keylog_counts *zmtp_keylog_file_counts(const struct zmtp_keylog_file *file);

@@ -14,18 +14,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE_SIZE = 64 * 1024 };
+enum { PIECE_SIZE = 64 * 1024, TAIL_SIZE = 64 };
 
 struct zmtp_keylog_file {
     char *path;
     struct zmtp_keylog log;
     int error;
+    bool world_readable;
     /* The file as it was when it was last read, to tell a new one from a longer one. */
     bool known;
     dev_t device;
     ino_t inode;
     struct timespec modified;
     off_t position; /* read so far: its size then */
+    /* The last octets that were read: may hold a secret. */
+    size_t tail_len;
+    char tail[TAIL_SIZE];
 };
 
 struct zmtp_keylog_file *zmtp_keylog_file_new(const char *path)
@@ -50,6 +54,7 @@ void zmtp_keylog_file_free(struct zmtp_keylog_file *file)
         return;
     }
     zmtp_keylog_clear(&file->log);
+    zmtp_wipe(file->tail, sizeof file->tail);
     free(file->path);
     free(file);
 }
@@ -57,6 +62,11 @@ void zmtp_keylog_file_free(struct zmtp_keylog_file *file)
 int zmtp_keylog_file_errno(const struct zmtp_keylog_file *file)
 {
     return file->error;
+}
+
+bool zmtp_keylog_file_is_world_readable(const struct zmtp_keylog_file *file)
+{
+    return file->world_readable;
 }
 
 const struct zmtp_keylog_counts *zmtp_keylog_file_counts(const struct zmtp_keylog_file *file)
@@ -82,11 +92,41 @@ static bool is_unchanged(const struct zmtp_keylog_file *file, const struct stat 
            now->st_size == file->position && is_same_time(now->st_mtim, file->modified);
 }
 
-/* A longer file with the same inode was appended to; anything else is another text. */
-static bool is_another(const struct zmtp_keylog_file *file, const struct stat *now)
+/* Whether the octets before the place that was reached are still those that were read there. */
+static bool has_same_tail(const struct zmtp_keylog_file *file, int fd)
+{
+    char tail[TAIL_SIZE];
+    ssize_t got = pread(fd, tail, file->tail_len, file->position - (off_t)file->tail_len);
+    bool same = got == (ssize_t)file->tail_len && memcmp(tail, file->tail, file->tail_len) == 0;
+
+    zmtp_wipe(tail, sizeof tail);
+    return same;
+}
+
+/*
+ * A longer file with the same inode was appended to, unless it was truncated and has since grown
+ * beyond its old size; anything else is another text.
+ */
+static bool is_another(const struct zmtp_keylog_file *file, const struct stat *now, int fd)
 {
     return file->known && (now->st_dev != file->device || now->st_ino != file->inode ||
-                           now->st_size <= file->position);
+                           now->st_size <= file->position || !has_same_tail(file, fd));
+}
+
+static void keep_tail(struct zmtp_keylog_file *file, const char *piece, size_t len)
+{
+    size_t old = len < TAIL_SIZE ? file->tail_len : 0;
+
+    if (len > TAIL_SIZE) {
+        piece += len - TAIL_SIZE;
+        len = TAIL_SIZE;
+    }
+    if (old > TAIL_SIZE - len) {
+        memmove(file->tail, file->tail + old - (TAIL_SIZE - len), TAIL_SIZE - len);
+        old = TAIL_SIZE - len;
+    }
+    memcpy(file->tail + old, piece, len);
+    file->tail_len = old + len;
 }
 
 /*
@@ -115,6 +155,7 @@ static int read_up_to(struct zmtp_keylog_file *file, const struct zmtp_keylog_si
             break;
         }
         zmtp_keylog_feed(&file->log, sink, piece, (size_t)got);
+        keep_tail(file, piece, (size_t)got);
         file->position += got;
     }
     zmtp_wipe(piece, PIECE_SIZE);
@@ -133,12 +174,13 @@ static enum zmtp_keylog_file_status read_new_text(struct zmtp_keylog_file *file,
     if (!S_ISREG(now.st_mode)) {
         return ZMTP_KEYLOG_FILE_NOT_A_FILE;
     }
-    if (is_another(file, &now)) {
-        zmtp_keyring_drop_source(sink->ring, sink->source);
+    if (is_another(file, &now, fd)) {
         zmtp_keylog_clear(&file->log);
         file->position = 0;
+        file->tail_len = 0;
     }
     file->known = true;
+    file->world_readable = (now.st_mode & S_IROTH) != 0;
     file->device = now.st_dev;
     file->inode = now.st_ino;
     file->modified = now.st_mtim;

@@ -275,6 +275,22 @@ static void half_an_unfinished_hex_key_is_not_taken_for_z85(void **state)
     assert_int_equal(fixture->heard, 0);
 }
 
+/* The key before it was Z85, so 40 digits passed for a whole key. */
+static void half_a_hex_key_behind_a_z85_key_is_not_taken_for_z85_either(void **state)
+{
+    static const char line[] = "CURVE_COOKIE_KEY " Z85_PUBLIC " "
+                               "0123456789012345678901234567890123456789"
+                               "012345678901234567890123";
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof line - 1; i++) {
+        zmtp_keylog_feed(&fixture->log, &fixture->sink, &line[i], 1);
+        zmtp_keylog_finish(&fixture->log, &fixture->sink, false);
+        assert_int_equal(zmtp_keyring_count(fixture->ring), i == sizeof line - 2 ? 1 : 0);
+    }
+    assert_int_equal(fixture->heard, 0);
+}
+
 static void a_line_may_be_long_only_in_its_comment(void **state)
 {
     struct fixture *fixture;
@@ -405,6 +421,7 @@ int main(void)
         log_test(a_last_line_without_line_end_counts_when_the_text_is_over),
         log_test(a_whole_unfinished_line_is_used_at_once),
         log_test(half_an_unfinished_hex_key_is_not_taken_for_z85),
+        log_test(half_a_hex_key_behind_a_z85_key_is_not_taken_for_z85_either),
         cmocka_unit_test(a_line_may_be_long_only_in_its_comment),
         cmocka_unit_test(the_limit_of_a_line_is_the_same_however_it_is_cut),
         log_test(no_problem_text_holds_a_part_of_the_line),

@@ -165,20 +165,55 @@ static void a_last_line_that_never_ends_is_used(void **state)
     assert_true(has_line(fixture, 2));
 }
 
-static void a_truncated_file_is_read_anew(void **state)
+static void a_truncated_file_is_read_anew_and_its_old_keys_stay(void **state)
 {
     struct fixture *fixture = *state;
 
     write_lines(fixture->path, "w", 0, 10);
     assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 10);
     write_lines(fixture->path, "w", 100, 2); /* the same file, cut to nothing first */
-    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 2);
-    assert_false(has_line(fixture, 0));
+    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 12);
+    assert_true(has_line(fixture, 0));
     assert_true(has_line(fixture, 100));
     assert_int_equal(zmtp_keylog_file_counts(fixture->file)->added, 2);
 
     assert_int_equal(truncate(fixture->path, 0), 0);
-    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 0);
+    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 12);
+    assert_int_equal(zmtp_keylog_file_counts(fixture->file)->added, 0);
+}
+
+static void a_file_truncated_and_grown_beyond_its_old_size_is_read_anew(void **state)
+{
+    struct fixture *fixture = *state;
+
+    /* Short texts, and long ones that are read in several pieces. */
+    for (unsigned lines = 1; lines < 2000; lines = lines * 10 + 1) {
+        write_lines(fixture->path, "w", lines * 10000, lines);
+        assert_int_equal(zmtp_keylog_file_poll(fixture->file, &fixture->sink),
+                         ZMTP_KEYLOG_FILE_READ);
+        write_lines(fixture->path, "w", lines * 10000 + 5000, lines + 1);
+        assert_int_equal(zmtp_keylog_file_poll(fixture->file, &fixture->sink),
+                         ZMTP_KEYLOG_FILE_READ);
+        assert_true(has_line(fixture, lines * 10000 + 5000));
+        assert_true(has_line(fixture, lines * 10000 + 5000 + lines));
+        assert_int_equal(zmtp_keylog_file_counts(fixture->file)->added, lines + 1);
+    }
+    assert_int_equal(fixture->reports, 0);
+}
+
+static void a_file_that_grew_octet_by_octet_is_not_taken_for_another(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (unsigned i = 0; i < 200; i++) {
+        append_text(fixture->path, i % 7 == 6 ? "\n" : "#");
+        assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 0);
+    }
+    append_text(fixture->path, "\n");
+    write_lines(fixture->path, "a", 1, 1);
+    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 1);
+    assert_int_equal(zmtp_keylog_file_counts(fixture->file)->added, 1);
+    assert_int_equal(fixture->reports, 0);
 }
 
 static void a_file_rewritten_with_the_same_size_is_read_anew(void **state)
@@ -190,12 +225,11 @@ static void a_file_rewritten_with_the_same_size_is_read_anew(void **state)
     assert_int_equal(utimensat(AT_FDCWD, fixture->path, past, 0), 0);
     assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 10);
     write_lines(fixture->path, "w", 100, 10);
-    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 10);
-    assert_false(has_line(fixture, 0));
+    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 20);
     assert_true(has_line(fixture, 109));
 }
 
-static void a_replaced_file_is_read_anew(void **state)
+static void a_rotated_file_is_read_anew_and_its_old_keys_stay(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -204,22 +238,24 @@ static void a_replaced_file_is_read_anew(void **state)
     assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 2);
     write_lines(fixture->other_path, "w", 100, 20);
     assert_int_equal(rename(fixture->other_path, fixture->path), 0);
-    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 20);
-    assert_false(has_line(fixture, 0));
+    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 22);
+    assert_true(has_line(fixture, 0));
     assert_true(has_line(fixture, 119));
     assert_int_equal(fixture->reports, 0);
 }
 
-static void keys_of_other_sources_outlive_the_file(void **state)
+static void a_file_that_everybody_can_read_is_known(void **state)
 {
     struct fixture *fixture = *state;
-    const uint8_t public_key[ZMTP_KEY_SIZE] = {1};
 
-    zmtp_keyring_add_public(fixture->ring, public_key, ZMTP_SOURCE_TABLE);
-    write_lines(fixture->path, "w", 0, 10);
-    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 11);
-    assert_int_equal(truncate(fixture->path, 0), 0);
+    write_lines(fixture->path, "w", 0, 1);
+    assert_int_equal(chmod(fixture->path, 0600), 0);
     assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 1);
+    assert_false(zmtp_keylog_file_is_world_readable(fixture->file));
+    assert_int_equal(chmod(fixture->path, 0604), 0);
+    write_lines(fixture->path, "a", 1, 1);
+    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 2);
+    assert_true(zmtp_keylog_file_is_world_readable(fixture->file));
 }
 
 static void a_missing_file_says_why_and_is_read_when_it_comes(void **state)
@@ -236,7 +272,7 @@ static void a_missing_file_says_why_and_is_read_when_it_comes(void **state)
     assert_int_equal(remove(fixture->path), 0);
     assert_poll(fixture, ZMTP_KEYLOG_FILE_CANNOT_OPEN, 3);
     write_lines(fixture->path, "w", 100, 1);
-    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 1);
+    assert_poll(fixture, ZMTP_KEYLOG_FILE_READ, 4);
 }
 
 static void an_unreadable_file_says_why(void **state)
@@ -291,10 +327,12 @@ int main(void)
         file_test(an_empty_file_is_no_error),
         file_test(half_a_line_waits_for_its_rest),
         file_test(a_last_line_that_never_ends_is_used),
-        file_test(a_truncated_file_is_read_anew),
+        file_test(a_truncated_file_is_read_anew_and_its_old_keys_stay),
+        file_test(a_file_truncated_and_grown_beyond_its_old_size_is_read_anew),
+        file_test(a_file_that_grew_octet_by_octet_is_not_taken_for_another),
         file_test(a_file_rewritten_with_the_same_size_is_read_anew),
-        file_test(a_replaced_file_is_read_anew),
-        file_test(keys_of_other_sources_outlive_the_file),
+        file_test(a_rotated_file_is_read_anew_and_its_old_keys_stay),
+        file_test(a_file_that_everybody_can_read_is_known),
         file_test(a_missing_file_says_why_and_is_read_when_it_comes),
         file_test(an_unreadable_file_says_why),
         file_test(a_directory_a_fifo_and_a_device_are_not_files),
