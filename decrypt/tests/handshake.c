@@ -35,6 +35,19 @@ static void seal(uint8_t *box, const uint8_t *plain, size_t plain_len, const cha
                      0);
 }
 
+/* What a peer draws at random comes out of the seed, so that a seed makes the same octets again. */
+static void draw(const struct handshake *h, const char *name, uint8_t *out, size_t size)
+{
+    char text[128];
+    uint8_t hash[crypto_hash_sha256_BYTES];
+    int len = snprintf(text, sizeof text, "%s %s", h->seed, name);
+
+    assert_true(len > 0 && (size_t)len < sizeof text);
+    assert_true(size <= sizeof hash);
+    crypto_hash_sha256(hash, (const uint8_t *)text, (size_t)len);
+    memcpy(out, hash, size);
+}
+
 static void short_nonce(uint8_t nonce[ZMTP_SHORT_NONCE_SIZE], uint8_t number)
 {
     memset(nonce, 0, ZMTP_SHORT_NONCE_SIZE);
@@ -51,7 +64,7 @@ static void make_hello_and_welcome(struct handshake *h)
     seal(h->hello, zeros, sizeof zeros, "CurveZMQHELLO---", h->hello_nonce, &h->server,
          &h->client_transient);
 
-    randombytes_buf(h->cookie, ZMTP_LONG_NONCE_SIZE);
+    draw(h, "cookie nonce", h->cookie, ZMTP_LONG_NONCE_SIZE);
     make_nonce(nonce, "COOKIE--", h->cookie);
     memcpy(cookie_plain, h->client_transient.public_key, ZMTP_KEY_SIZE);
     memcpy(cookie_plain + ZMTP_KEY_SIZE, h->server_transient.secret, ZMTP_KEY_SIZE);
@@ -60,7 +73,7 @@ static void make_hello_and_welcome(struct handshake *h)
 
     memcpy(h->welcome_plain, h->server_transient.public_key, ZMTP_KEY_SIZE);
     memcpy(h->welcome_plain + ZMTP_KEY_SIZE, h->cookie, ZMTP_COOKIE_SIZE);
-    randombytes_buf(h->welcome_nonce, sizeof h->welcome_nonce);
+    draw(h, "WELCOME nonce", h->welcome_nonce, sizeof h->welcome_nonce);
     seal(h->welcome, h->welcome_plain, sizeof h->welcome_plain, "WELCOME-", h->welcome_nonce,
          &h->client_transient, &h->server);
 }
@@ -69,7 +82,7 @@ static void make_initiate_and_ready(struct handshake *h)
 {
     memcpy(h->vouch_plain, h->client_transient.public_key, ZMTP_KEY_SIZE);
     memcpy(h->vouch_plain + ZMTP_KEY_SIZE, h->server.public_key, ZMTP_KEY_SIZE);
-    randombytes_buf(h->vouch_nonce, sizeof h->vouch_nonce);
+    draw(h, "vouch nonce", h->vouch_nonce, sizeof h->vouch_nonce);
     seal(h->vouch, h->vouch_plain, sizeof h->vouch_plain, "VOUCH---", h->vouch_nonce,
          &h->server_transient, &h->client);
 
@@ -100,18 +113,29 @@ static void make_messages(struct handshake *h)
          h->server_message_nonce, &h->client_transient, &h->server_transient);
 }
 
-static void make_pair(struct key_pair *pair)
+static void make_pair(const struct handshake *h, const char *name, struct key_pair *pair)
 {
-    crypto_box_keypair(pair->public_key, pair->secret);
+    draw(h, name, pair->secret, sizeof pair->secret);
+    assert_int_equal(crypto_scalarmult_base(pair->public_key, pair->secret), 0);
 }
 
 void make_handshake(struct handshake *h)
 {
-    make_pair(&h->client);
-    make_pair(&h->server);
-    make_pair(&h->client_transient);
-    make_pair(&h->server_transient);
-    randombytes_buf(h->cookie_key, sizeof h->cookie_key);
+    uint8_t random[(SEED_SIZE - 1) / 2];
+    char seed[SEED_SIZE];
+
+    randombytes_buf(random, sizeof random);
+    make_handshake_from_seed(h, sodium_bin2hex(seed, sizeof seed, random, sizeof random));
+}
+
+void make_handshake_from_seed(struct handshake *h, const char *seed)
+{
+    (void)snprintf(h->seed, sizeof h->seed, "%s", seed);
+    make_pair(h, "c", &h->client);
+    make_pair(h, "s", &h->server);
+    make_pair(h, "c'", &h->client_transient);
+    make_pair(h, "s'", &h->server_transient);
+    draw(h, "K", h->cookie_key, sizeof h->cookie_key);
     assert_int_equal(crypto_box_beforenm(h->session_key, h->client_transient.public_key,
                                          h->server_transient.secret),
                      0);

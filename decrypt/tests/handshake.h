@@ -21,10 +21,12 @@ enum {
     INITIATE_PLAIN_SIZE = 148, /* C, vouch nonce, vouch box, 20 octets of metadata */
     READY_PLAIN_SIZE = 20,
     MESSAGE_PLAIN_SIZE = 6,
+    SEED_SIZE = 33,
 };
 
 /* Everything both peers know, and every box with the octets of its nonce that are on the wire. */
 struct handshake {
+    char seed[SEED_SIZE];
     struct key_pair client; /* C, c */
     struct key_pair server; /* S, s */
     struct key_pair client_transient;
@@ -57,6 +59,9 @@ struct handshake {
 
 /* A new connection with keys of its own. */
 void make_handshake(struct handshake *handshake);
+
+/* The connection of this seed, up to 32 characters: the same keys and boxes every time. */
+void make_handshake_from_seed(struct handshake *handshake, const char *seed);
 
 /*
  * The boxes of a connection, a frame of the capture each: FRAME_HELLO is frame 1 and so on. The
