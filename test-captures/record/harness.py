@@ -234,12 +234,13 @@ class Run:
         return sock, monitor
 
     def apart(self, function):
-        """Run function in a process of its own, which logs no keys. Returns a call that waits."""
+        """Run function in a process of its own, whose key log is kept apart. Returns a call that waits."""
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                os.unsetenv("ZMTPKEYLOGFILE")
+                # The key log is named through the working folder: see record.py.
+                os.chdir(tempfile.mkdtemp(dir=self.folder))
                 function()
                 status = 0
             except BaseException:
@@ -469,25 +470,21 @@ def text(size, label="frame"):
 
 
 def record(wanted, out):
-    """Record one scenario in this process, which must be one of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["ZMTPKEYLOGFILE"] = str(pathlib.Path(folder) / "keys")
-        # getenv() in the key logger must see it, also in a process whose environment was empty.
-        os.putenv("ZMTPKEYLOGFILE", os.environ["ZMTPKEYLOGFILE"])
-        network.new_namespace()
-        run = Run(wanted, folder)
-        try:
-            prepare(run)
-            if not wanted.late:
-                run.start_capture()
-            wanted.function(run)
-            run.finish()
-            run.write(out)
-        except BaseException:
-            traceback.print_exc()
-            run.abandon()
-            # At once: libzmq would wait for sockets that are still open.
-            os._exit(1)
+    """Record one scenario in this process, which must be one of its own, as its folder."""
+    network.new_namespace()
+    run = Run(wanted, os.getcwd())
+    try:
+        prepare(run)
+        if not wanted.late:
+            run.start_capture()
+        wanted.function(run)
+        run.finish()
+        run.write(out)
+    except BaseException:
+        traceback.print_exc()
+        run.abandon()
+        # At once: libzmq would wait for sockets that are still open.
+        os._exit(1)
 
 
 def prepare(run):

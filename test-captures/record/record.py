@@ -23,42 +23,48 @@ import table
 
 HERE = pathlib.Path(__file__).resolve().parent
 CAPTURES = HERE.parent
+KEY_LOGGER = CAPTURES.parent / "decrypt" / "keylogger" / "zmtpkeylog.c"
 # Every scenario is recorded with this version, and a part of them with each other one.
 FULL_VERSION = "4.3.4"
 LONGEST_RUN = 60
 
 
-def build_preload(folder, name, *flags):
-    library = pathlib.Path(folder) / name
-    subprocess.run(["gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared", *flags, "-o",
-                    str(library), str(HERE / "keylog_preload.c"), "-lsodium", "-ldl"], check=True)
+def build_preload(library, source, *flags):
+    subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared", *flags, "-o", library, source],
+                   check=True)
     return library
 
 
 def record_all(names, out):
-    """Record each scenario in a process of its own. Returns the names that failed."""
+    """Record each scenario in a process and a folder of its own. Returns the names that failed."""
     failed = []
     with tempfile.TemporaryDirectory() as folder:
-        plain = build_preload(folder, "keylog.so")
-        full = build_preload(folder, "keylog_transient.so", "-DLOG_TRANSIENT")
+        product = build_preload(f"{folder}/libzmtpkeylog.so", KEY_LOGGER, "-std=gnu11", "-fvisibility=hidden")
+        # -lsodium: it calls what it does not hook itself.
+        transient = build_preload(f"{folder}/transient_preload.so", HERE / "transient_preload.c", "-std=c11",
+                                  "-Wl,--no-as-needed", "-lsodium")
         for name in names:
-            wanted = harness.SCENARIOS[name]
-            # TMPDIR: what a failed run leaves behind goes with our folder.
-            environment = {**os.environ, "TMPDIR": folder,
-                           "LD_PRELOAD": str(full if wanted.transient_keys else plain)}
-            if record_apart(name, out, environment):
-                print(f"recorded {name}", flush=True)
-            else:
-                print(f"FAILED   {name}", flush=True)
+            more = f"{transient}:" if harness.SCENARIOS[name].transient_keys else ""
+            with tempfile.TemporaryDirectory(dir=folder) as own:
+                recorded = record_apart(name, out, own, {
+                    **os.environ,
+                    # What a failed run leaves behind goes with its folder.
+                    "TMPDIR": own,
+                    "LD_PRELOAD": f"{more}{product}",
+                    # A process that is forked off logs elsewhere once it is in another folder.
+                    "ZMTPKEYLOGFILE": "/proc/self/cwd/keys",
+                })
+            print(f"{'recorded' if recorded else 'FAILED  '} {name}", flush=True)
+            if not recorded:
                 failed.append(name)
     return failed
 
 
-def record_apart(name, out, environment):
+def record_apart(name, out, folder, environment):
     # A session of its own, so that a run which hangs can be ended with its tcpdump.
     process = subprocess.Popen(
-        [sys.executable, "-B", __file__, "--inside", "--out", str(out), name],
-        env=environment, start_new_session=True)
+        [sys.executable, "-B", str(HERE / "record.py"), "--inside", "--out", str(out.absolute()), name],
+        cwd=folder, env=environment, start_new_session=True)
     try:
         return process.wait(LONGEST_RUN) == 0
     except subprocess.TimeoutExpired:
