@@ -1,46 +1,91 @@
-/* keys.c - the user's keys: from preferences to the keyring.
+/* keys.c - the user's keys: from wherever they are to the keyring; the key log, and keys embedded
+ * in the capture.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "zmtp.h"
+#include "keys.h"
 
 #include <wsutil/report_message.h>
 #include <wsutil/wmem/wmem_user_cb.h>
+#if ZMTP_WIRESHARK_AT_LEAST(4, 4)
+#include <epan/secrets.h>
+#endif
 
 #include "../decrypt/keylog.h"
-#include "../decrypt/keyring.h"
 
-/* How often a key log is looked at for new lines while packets come in. */
+/* How often a key log is looked at for new lines while messages come in. */
 #define POLL_INTERVAL_US 200000
+
+/* "ZMTK": the type of our Decryption Secrets Block in pcapng files; its data are a key log. */
+#define SECRETS_TYPE_ZMTK 0x5a4d544b
+
+#define MAX_TOLD 256
 
 static const char *keylog_path = "";
 
 static struct zmtp_keyring *ring;
 static struct zmtp_keylog_file *keylog;
-static char *last_report; /* the same is not said again for the next capture file */
+static GHashTable *told; /* texts that were told */
 static int64_t polled_at;
 
 /* ---- What goes wrong, told once ---- */
 
-static void on_bad_line(void *ctx, unsigned long line, const char *problem)
-{
-    GString *message = (GString *)ctx;
-
-    if (message->len == 0)
-        g_string_append_printf(message, "ZMTP key log \"%s\":", keylog_path);
-    g_string_append_printf(message, "\n  line %lu: %s", line, problem);
-}
-
 static bool is_news(const char *text)
 {
-    if (g_strcmp0(last_report, text) == 0)
-        return false;
-    g_free(last_report);
-    last_report = g_strdup(text);
-    return true;
+    if (g_hash_table_size(told) >= MAX_TOLD)
+        g_hash_table_remove_all(told);
+    return g_hash_table_add(told, g_strdup(text));
 }
 
-static void report_file(enum zmtp_keylog_file_status status)
+void zmtp_tell_failure(const char *text)
+{
+    if (is_news(text))
+        report_failure("%s", text);
+}
+
+void zmtp_tell_warning(const char *text)
+{
+    if (is_news(text))
+        report_warning("%s", text);
+}
+
+void zmtp_tell_world_readable(const char *what, const char *path)
+{
+    char *text = g_strdup_printf("ZMTP %s \"%s\" can be read by everybody on this machine: who has "
+                                 "it can decrypt the traffic. It should have mode 0600.",
+                                 what, path);
+
+    zmtp_tell_warning(text);
+    g_free(text);
+}
+
+/* Collects complaints about lines; the first one brings the name of the text. */
+struct complaints {
+    const char *name;
+    GString *text;
+};
+
+static void on_bad_line(void *ctx, unsigned long line, const char *problem)
+{
+    struct complaints *complaints = (struct complaints *)ctx;
+
+    if (complaints->text->len == 0)
+        g_string_append_printf(complaints->text, "ZMTP %s:", complaints->name);
+    g_string_append_printf(complaints->text, "\n  line %lu: %s", line, problem);
+}
+
+static void tell_complaints(struct complaints *complaints)
+{
+    if (complaints->text->len > 0) {
+        g_string_append(complaints->text, "\nThese lines are skipped; the others are used.");
+        zmtp_tell_warning(complaints->text->str);
+    }
+    g_string_free(complaints->text, TRUE);
+}
+
+/* ---- The key log ---- */
+
+static void tell_file_problem(enum zmtp_keylog_file_status status)
 {
     const char *what =
         status == ZMTP_KEYLOG_FILE_CANNOT_READ ? "cannot be read" : "cannot be opened";
@@ -50,32 +95,23 @@ static void report_file(enum zmtp_keylog_file_status status)
     char *text = g_strdup_printf("ZMTP key log \"%s\" %s: %s. Nothing can be decrypted with it.",
                                  keylog_path, what, why);
 
-    if (is_news(text))
-        report_failure("%s", text);
+    zmtp_tell_failure(text);
     g_free(text);
 }
 
-/* ---- The key log ---- */
-
 static void poll_keylog(void)
 {
-    GString *message;
-    enum zmtp_keylog_file_status status;
-    struct zmtp_keylog_sink sink;
+    char *name = g_strdup_printf("key log \"%s\"", keylog_path);
+    struct complaints complaints = {name, g_string_new(NULL)};
+    struct zmtp_keylog_sink sink = {ring, ZMTP_SOURCE_KEYLOG, on_bad_line, &complaints};
+    enum zmtp_keylog_file_status status = zmtp_keylog_file_poll(keylog, &sink);
 
-    if (!keylog)
-        return;
-    message = g_string_new(NULL);
-    sink = (struct zmtp_keylog_sink){ring, ZMTP_SOURCE_KEYLOG, on_bad_line, message};
-    status = zmtp_keylog_file_poll(keylog, &sink);
-    if (status != ZMTP_KEYLOG_FILE_READ && status != ZMTP_KEYLOG_FILE_NOTHING_NEW)
-        report_file(status);
-    if (message->len > 0) {
-        g_string_append(message, "\nThese lines are skipped; the others are used.");
-        if (is_news(message->str))
-            report_warning("%s", message->str);
-    }
-    g_string_free(message, TRUE);
+    if (status == ZMTP_KEYLOG_FILE_READ && zmtp_keylog_file_is_world_readable(keylog))
+        zmtp_tell_world_readable("key log", keylog_path);
+    else if (status != ZMTP_KEYLOG_FILE_READ && status != ZMTP_KEYLOG_FILE_NOTHING_NEW)
+        tell_file_problem(status);
+    tell_complaints(&complaints);
+    g_free(name);
     polled_at = g_get_monotonic_time();
 }
 
@@ -86,13 +122,51 @@ struct zmtp_keyring *zmtp_keys(void)
     return ring;
 }
 
-/* A capture file is opened, or dissected anew after preferences changed. */
+void zmtp_keys_renew(void)
+{
+    if (keylog)
+        poll_keylog();
+}
+
+/* ---- Keys embedded in the capture ---- */
+
+#if ZMTP_WIRESHARK_AT_LEAST(4, 4)
+/* A block was read: before the first packet, or where the file has it. */
+static void on_secrets_block(const void *data, unsigned size)
+{
+    struct complaints complaints = {"keys embedded in the capture", g_string_new(NULL)};
+    struct zmtp_keylog_sink sink = {ring, ZMTP_SOURCE_EMBEDDED, on_bad_line, &complaints};
+    struct zmtp_keylog text;
+
+    zmtp_keylog_init(&text);
+    zmtp_keylog_feed(&text, &sink, (const char *)data, size);
+    zmtp_keylog_finish(&text, &sink, true);
+    zmtp_keylog_clear(&text);
+    tell_complaints(&complaints);
+}
+
+static void register_embedded_keys(void)
+{
+    secrets_register_type(SECRETS_TYPE_ZMTK, on_secrets_block);
+}
+#else
+static void register_embedded_keys(void)
+{
+    /* Wireshark 4.0 does not let plugins have secrets. */
+}
+#endif
+
+/* ---- When they are read and forgotten ---- */
+
+/* A capture file is opened, or dissected anew after preferences changed.  Its blocks come next. */
 static void open_keys(void)
 {
     zmtp_keyring_renew_budget(ring);
+    zmtp_read_key_table(ring);
+    zmtp_read_certificates(ring);
     if (keylog_path && *keylog_path) {
         keylog = zmtp_keylog_file_new(keylog_path);
-        poll_keylog();
+        zmtp_keys_renew();
     }
 }
 
@@ -101,7 +175,8 @@ static void close_keys(void)
 {
     zmtp_keylog_file_free(keylog);
     keylog = NULL;
-    zmtp_keyring_drop_source(ring, ZMTP_SOURCE_KEYLOG);
+    for (int source = 0; source < ZMTP_SOURCES; source++)
+        zmtp_keyring_drop_source(ring, (enum zmtp_key_source)source);
 }
 
 static zmtp_bool on_program_end(wmem_allocator_t *scope _U_, wmem_cb_event_t event _U_,
@@ -109,8 +184,8 @@ static zmtp_bool on_program_end(wmem_allocator_t *scope _U_, wmem_cb_event_t eve
 {
     zmtp_keyring_free(ring);
     ring = NULL;
-    g_free(last_report);
-    last_report = NULL;
+    g_hash_table_destroy(told);
+    told = NULL;
     return ZMTP_FALSE;
 }
 
@@ -118,13 +193,16 @@ void zmtp_register_keys(const struct zmtp_registry *registry)
 {
     prefs_register_filename_preference(
         registry->prefs, "keylog_file", "Key log file",
-        "File with the keys of CURVE sessions, one a line (see the plugin's README for its "
-        "format). It is read again as it grows. Permanent keys alone cannot decrypt messages: "
-        "CURVE has "
-        "forward secrecy.",
+        "File with the keys of CURVE sessions, one a line, as the key logger libzmtpkeylog.so "
+        "writes it. It is read again as it grows. Permanent keys alone cannot decrypt messages: "
+        "CURVE has forward secrecy.",
         &keylog_path, ZMTP_FALSE);
+    zmtp_register_key_table(registry);
+    zmtp_register_certificates(registry);
+    register_embedded_keys();
     if (!zmtp_crypto_init())
         report_failure("ZMTP: libsodium cannot be initialised; nothing will be decrypted");
+    told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ring = zmtp_keyring_new();
     if (!ring)
         g_error("ZMTP: out of memory");

@@ -14,9 +14,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "zmtp.h"
-
-#include "../decrypt/curve.h"
+#include "mech_curve.h"
 
 #define NAME_LEN 8 /* "\x07MESSAGE" */
 
@@ -62,6 +60,7 @@ static int hf_cookie_key = -1;
 static int hf_decrypted = -1;
 static int hf_key_source = -1;
 static int hf_not_decrypted = -1;
+static int hf_server_key_check = -1;
 static int hf_payload_flags = -1;
 static int hf_payload_more = -1;
 static int hf_payload_command = -1;
@@ -127,51 +126,6 @@ static void learn_sender(struct zmtp_ctx *ctx, enum zmtp_sender sender)
 
 /* ---- Boxes ---- */
 
-enum box_kind { BOX_HELLO, BOX_WELCOME, BOX_COOKIE, BOX_VOUCH, BOX_SESSION };
-
-static const char *const needs[] = {
-    [BOX_HELLO] = "no key: none of those given opens it; it needs the server's permanent secret "
-                  "key, or the client's transient secret key and the server's public key. If the "
-                  "server's secret key is among them, the client has a wrong server key",
-    [BOX_WELCOME] = "no key: none of those given opens it; it needs the server's permanent secret "
-                    "key, or the client's transient secret key and the server's public key",
-    [BOX_COOKIE] = "no key: needs the server's cookie key",
-    [BOX_VOUCH] = "no key: needs the client's permanent or the server's transient secret key",
-    [BOX_SESSION] = "no key: needs this connection's session key, or a transient secret key; "
-                    "permanent keys do not open it, for CURVE has forward secrecy",
-};
-
-static const char *why_not(struct zmtp_ctx *ctx, enum box_kind kind, struct zmtp_box_result result)
-{
-    switch (result.status) {
-    case ZMTP_BOX_WRONG_KEY:
-        return wmem_strdup_printf(ctx->pinfo->pool,
-                                  "wrong key: the %s that the %s gives for this connection does "
-                                  "not open the box",
-                                  zmtp_key_kind_name(result.kind),
-                                  zmtp_key_source_name(result.source));
-    case ZMTP_BOX_DAMAGED:
-        return "damaged: it fails authentication under the key that opens this connection's boxes";
-    default:
-        return zmtp_keyring_count(zmtp_keys()) == 0
-                   ? "no key: none were given, or none could be read (preference zmtp.keylog_file)"
-                   : needs[kind];
-    }
-}
-
-/* "key log (session key)".  There are few of these and many boxes: each is made once. */
-static const char *source_name(struct zmtp_box_result result)
-{
-    static const char *names[ZMTP_SOURCES][ZMTP_KEY_COOKIE + 1];
-    const char **name = &names[result.source][result.kind];
-
-    if (!*name)
-        *name =
-            wmem_strdup_printf(wmem_epan_scope(), "%s (%s)", zmtp_key_source_name(result.source),
-                               zmtp_key_kind_name(result.kind));
-    return *name;
-}
-
 /* Whether all octets of a box are in the capture: only then is it opened. */
 static bool is_whole(tvbuff_t *tvb, unsigned offset, unsigned len)
 {
@@ -182,8 +136,8 @@ static const struct zmtp_box_result not_tried = {.status = ZMTP_BOX_NO_KEY};
 
 /* The box, and whether it was opened, with what, or why not. */
 static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, int hf,
-                            unsigned offset, unsigned len, enum box_kind kind,
-                            struct zmtp_box_result result)
+                            unsigned offset, unsigned len, enum zmtp_curve_box kind,
+                            const struct zmtp_curve_session *session, struct zmtp_box_result result)
 {
     bool opened = result.status == ZMTP_BOX_OPENED;
     bool whole = is_whole(tvb, offset, len);
@@ -197,11 +151,12 @@ static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tv
     if (!tree)
         return box_tree;
     if (opened)
-        item = proto_tree_add_string(box_tree, hf_key_source, tvb, 0, 0, source_name(result));
+        item = proto_tree_add_string(box_tree, hf_key_source, tvb, 0, 0,
+                                     zmtp_curve_key_source(result));
     else
-        item =
-            proto_tree_add_string(box_tree, hf_not_decrypted, tvb, 0, 0,
-                                  whole ? why_not(ctx, kind, result) : "cut short in the capture");
+        item = proto_tree_add_string(box_tree, hf_not_decrypted, tvb, 0, 0,
+                                     whole ? zmtp_curve_why_not(ctx, kind, session, result)
+                                           : "cut short in the capture");
     proto_item_set_generated(item);
     if (result.status == ZMTP_BOX_DAMAGED)
         expert_add_info(ctx->pinfo, box, &ei_damaged);
@@ -226,9 +181,23 @@ static tvbuff_t *copy_to_source(struct zmtp_ctx *ctx, const uint8_t *plain, unsi
     return new_source(ctx, (const uint8_t *)wmem_memdup(ctx->pinfo->pool, plain, len), len, name);
 }
 
-static void show_key(proto_tree *tree, int hf, tvbuff_t *tvb, unsigned offset)
+static proto_item *show_key(proto_tree *tree, int hf, tvbuff_t *tvb, unsigned offset)
 {
-    proto_tree_add_item(tree, hf, tvb, (int)offset, ZMTP_KEY_SIZE, ENC_NA);
+    return proto_tree_add_item(tree, hf, tvb, (int)offset, ZMTP_KEY_SIZE, ENC_NA);
+}
+
+/* Permanent keys stand in people's files as Z85. */
+static void add_z85(proto_item *item, const uint8_t key[ZMTP_KEY_SIZE])
+{
+    char z85[ZMTP_KEY_Z85_LENGTH + 1];
+
+    zmtp_key_to_z85(key, z85);
+    proto_item_append_text(item, " (Z85 %s)", z85);
+}
+
+static void show_permanent_key(proto_tree *tree, int hf, tvbuff_t *tvb, unsigned offset)
+{
+    add_z85(show_key(tree, hf, tvb, offset), tvb_get_ptr(tvb, (int)offset, ZMTP_KEY_SIZE));
 }
 
 static void show_short_nonce(proto_tree *tree, tvbuff_t *tvb, unsigned offset)
@@ -238,11 +207,15 @@ static void show_short_nonce(proto_tree *tree, tvbuff_t *tvb, unsigned offset)
 }
 
 /* A public key that earlier boxes or the key log told; NULL: it is not known. */
-static void show_known_key(proto_tree *tree, int hf, tvbuff_t *tvb, const uint8_t *key)
+static proto_item *show_known_key(proto_tree *tree, int hf, tvbuff_t *tvb, const uint8_t *key)
 {
-    if (key)
-        proto_item_set_generated(
-            proto_tree_add_bytes_with_length(tree, hf, tvb, 0, 0, key, ZMTP_KEY_SIZE));
+    proto_item *item = NULL;
+
+    if (key) {
+        item = proto_tree_add_bytes_with_length(tree, hf, tvb, 0, 0, key, ZMTP_KEY_SIZE);
+        proto_item_set_generated(item);
+    }
+    return item;
 }
 
 /* The cookie's other half is s', a secret: it is in no tree and in no data source. */
@@ -257,7 +230,8 @@ static void show_cookie(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, u
         result = zmtp_curve_open_cookie(session, ctx->pinfo->num,
                                         tvb_get_ptr(tvb, (int)offset, ZMTP_COOKIE_SIZE),
                                         client_transient);
-    box = show_box(ctx, tree, tvb, hf_cookie, offset, ZMTP_COOKIE_SIZE, BOX_COOKIE, result);
+    box = show_box(ctx, tree, tvb, hf_cookie, offset, ZMTP_COOKIE_SIZE, ZMTP_CURVE_COOKIE, session,
+                   result);
     if (result.status == ZMTP_BOX_OPENED)
         show_key(box, hf_cookie_key,
                  copy_to_source(ctx, client_transient, ZMTP_KEY_SIZE,
@@ -273,6 +247,8 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     struct zmtp_curve_session *session = session_of(ctx, ctx->dir);
     uint8_t plain[ZMTP_HELLO_PLAIN_SIZE];
     struct zmtp_box_result result = not_tried;
+    const uint8_t *server_key;
+    const char *check;
     proto_tree *sub;
     proto_item *item;
     uint8_t major = tvb_get_uint8(data, 0);
@@ -293,12 +269,18 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
                                        tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE),
                                        tvb_get_ptr(data, HELLO_NONCE_AT, ZMTP_SHORT_NONCE_SIZE),
                                        tvb_get_ptr(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE), plain);
-    sub = show_box(ctx, tree, data, hf_signature, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE, BOX_HELLO,
-                   result);
+    sub = show_box(ctx, tree, data, hf_signature, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE,
+                   ZMTP_CURVE_HELLO, session, result);
+    check = zmtp_curve_check_server_key(ctx, session, result);
+    if (check)
+        proto_item_set_generated(
+            proto_tree_add_string(sub, hf_server_key_check, data, 0, 0, check));
     if (result.status != ZMTP_BOX_OPENED)
         return;
-    show_known_key(sub, hf_server_permanent, data,
-                   zmtp_curve_server_permanent(session, ctx->pinfo->num));
+    server_key = zmtp_curve_server_permanent(session, ctx->pinfo->num);
+    item = show_known_key(sub, hf_server_permanent, data, server_key);
+    if (server_key)
+        add_z85(item, server_key);
     proto_tree_add_item(sub, hf_zeros,
                         copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE HELLO signature"),
                         0, sizeof plain, ENC_NA);
@@ -318,8 +300,8 @@ static void dissect_welcome(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *da
         result = zmtp_curve_open_welcome(
             session, ctx->pinfo->num, tvb_get_ptr(data, 0, ZMTP_LONG_NONCE_SIZE),
             tvb_get_ptr(data, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE), plain);
-    box = show_box(ctx, tree, data, hf_box, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE, BOX_WELCOME,
-                   result);
+    box = show_box(ctx, tree, data, hf_box, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE,
+                   ZMTP_CURVE_WELCOME, session, result);
     if (result.status != ZMTP_BOX_OPENED)
         return;
     opened = copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE WELCOME");
@@ -339,13 +321,13 @@ static void show_vouch(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
     result = zmtp_curve_open_vouch(session, ctx->pinfo->num, tvb_get_ptr(opened, 0, ZMTP_KEY_SIZE),
                                    tvb_get_ptr(opened, VOUCH_NONCE_AT, ZMTP_LONG_NONCE_SIZE),
                                    tvb_get_ptr(opened, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE), plain);
-    box =
-        show_box(ctx, tree, opened, hf_vouch, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE, BOX_VOUCH, result);
+    box = show_box(ctx, tree, opened, hf_vouch, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE, ZMTP_CURVE_VOUCH,
+                   session, result);
     if (result.status != ZMTP_BOX_OPENED)
         return;
     tvb = copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE vouch");
     show_key(box, hf_vouched_key, tvb, 0);
-    show_key(box, hf_server_permanent, tvb, ZMTP_KEY_SIZE);
+    show_permanent_key(box, hf_server_permanent, tvb, ZMTP_KEY_SIZE);
 }
 
 /* The nonce and the box, from box_at to the end, that the session key opens.  Returns what was in
@@ -370,7 +352,7 @@ open_session_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigne
             open(session, ctx->pinfo->num, tvb_get_ptr(data, (int)nonce_at, ZMTP_SHORT_NONCE_SIZE),
                  tvb_get_ptr(data, (int)box_at, (int)box_len), box_len, plain);
     }
-    *box = show_box(ctx, tree, data, hf_box, box_at, box_len, BOX_SESSION, result);
+    *box = show_box(ctx, tree, data, hf_box, box_at, box_len, ZMTP_CURVE_SESSION, session, result);
     if (result.status != ZMTP_BOX_OPENED)
         return NULL;
     return new_source(ctx, plain, box_len - ZMTP_BOX_OVERHEAD, source_label);
@@ -390,7 +372,7 @@ static void dissect_initiate(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *d
         return;
     show_known_key(box, hf_server_transient, data,
                    zmtp_curve_server_transient(session, ctx->pinfo->num));
-    show_key(box, hf_client_permanent, opened, 0);
+    show_permanent_key(box, hf_client_permanent, opened, 0);
     show_vouch(ctx, box, opened, session);
     zmtp_dissect_metadata(ctx, box, opened, VOUCH_METADATA_AT, summary);
     wmem_strbuf_append(summary, " (decrypted)");
@@ -430,6 +412,7 @@ static void dissect_handshake(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *
     unsigned len = tvb_reported_length(data);
 
     wmem_strbuf_append(summary, command->name);
+    zmtp_keys_renew();
     zmtp_learn_client(ctx, command->from_client);
     zmtp_show_role(ctx, tree, data);
     if (len < command->min_len || len > command->max_len) {
@@ -515,6 +498,7 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
     unsigned box_at = NAME_LEN + ZMTP_SHORT_NONCE_SIZE;
     unsigned box_len = len > box_at ? len - box_at : 0;
     enum zmtp_sender sender = sender_of(ctx);
+    struct zmtp_curve_session *session = traffic_session(ctx);
     struct zmtp_box_result result = not_tried;
     bool whole = tvb_captured_length(body) == len;
     bool opened;
@@ -528,7 +512,7 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
         return;
     }
     if (whole)
-        result = zmtp_curve_open_message(traffic_session(ctx), ctx->pinfo->num, &sender,
+        result = zmtp_curve_open_message(session, ctx->pinfo->num, &sender,
                                          tvb_get_ptr(body, NAME_LEN, ZMTP_SHORT_NONCE_SIZE),
                                          tvb_get_ptr(body, (int)box_at, (int)box_len), box_len,
                                          zmtp_plaintext_room(ctx, box_len - ZMTP_BOX_OVERHEAD));
@@ -543,7 +527,7 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
     }
     if (whole || tvb_captured_length(body) >= box_at)
         show_short_nonce(tree, body, NAME_LEN);
-    show_box(ctx, tree, body, hf_box, box_at, box_len, BOX_SESSION, result);
+    show_box(ctx, tree, body, hf_box, box_at, box_len, ZMTP_CURVE_SESSION, session, result);
     if (opened) {
         learn_sender(ctx, sender);
         dissect_opened(
@@ -632,7 +616,10 @@ static void curve_register(const struct zmtp_registry *registry)
           "Where the key that opened this box came from", HFILL}},
         {&hf_not_decrypted,
          {"Not decrypted", "zmtp.curvezmq.not_decrypted", FT_STRING, BASE_NONE, NULL, 0x0,
-          "Why this box was not opened", HFILL}},
+          "Why this box was not opened, and what would open it", HFILL}},
+        {&hf_server_key_check,
+         {"Server key of the client", "zmtp.curvezmq.server_key_check", FT_STRING, BASE_NONE, NULL,
+          0x0, "Whether HELLO was made for a server whose key was given", HFILL}},
         {&hf_payload_flags,
          {"Payload flags", "zmtp.curvezmq.payload.flags", FT_UINT8, BASE_HEX, NULL, 0x0,
           "The octet before the payload, inside the box", HFILL}},

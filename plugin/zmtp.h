@@ -346,6 +346,8 @@ proto_item *zmtp_add_text(struct zmtp_ctx *ctx, proto_tree *tree, int hf, tvbuff
 struct zmtp_keyring;
 /* The keys that the user gave, never NULL; looked at anew when a source has changed. */
 struct zmtp_keyring *zmtp_keys(void);
+/* Look now: a handshake is going on, whose keys may just have been written. */
+void zmtp_keys_renew(void);
 void zmtp_register_keys(const struct zmtp_registry *registry);
 
 /* ---- Security mechanisms (mechanism.c, mech_*.c) ---- */

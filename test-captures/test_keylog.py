@@ -67,11 +67,15 @@ def test_a_session_key_opens_every_message(keylog, opened, text):
     assert opened(keylog(text))
 
 
-def test_the_session_key_is_found_by_either_public_key(keylog, opened):
+def test_the_session_key_is_found_by_the_clients_public_key_in_either_column(keylog, opened):
     label, one, other, secret = LINES[0].split()
     nobody = "ab" * 32
-    assert opened(keylog(f"{label} {one} {nobody} {secret}\n"))
-    assert opened(keylog(f"{label} {nobody} {other} {secret}\n"))
+    assert opened(keylog(f"{label} {one} {nobody} {secret}\n")) and opened(keylog(f"{label} {nobody} {one} {secret}\n"))
+    assert opened(keylog(f"{label} {one} {one} {secret}\n"))
+    # S' is in WELCOME, which only a secret key opens.
+    assert not opened(keylog(f"{label} {nobody} {other} {secret}\n"))
+    server = "\n".join(key_lines(CURVE.with_suffix(".permanent.keys")))
+    assert opened(keylog(f"{label} {nobody} {other} {secret}\n{server}\n"))
 
 
 def test_a_session_key_of_another_connection_opens_nothing(keylog, opened):

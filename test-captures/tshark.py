@@ -14,7 +14,9 @@ SEPARATOR = "=====next packet====="
 
 
 class Tshark:
-    """Call it with a capture and tshark's arguments; answers are cached, since many tests ask about the same run."""
+    """Call it with a capture and tshark's arguments.
+
+    Answers are cached, since many tests ask about the same run; a file that has changed makes it another run."""
 
     def __init__(self, plugin_dir):
         self.as_root = os.geteuid() == 0
@@ -23,6 +25,7 @@ class Tshark:
         home = self.folder / "home"
         home.mkdir()
         plugins = pathlib.Path(plugin_dir)
+        self.series = next(plugins.rglob("zmtp.so")).parent.parent.name  # of Wireshark, such as "4.0"
         if self.as_root:
             # As root, tshark ignores WIRESHARK_PLUGIN_DIR, and another user may not see a build below /root.
             os.chown(home, NOBODY, NOBODY)
@@ -37,8 +40,8 @@ class Tshark:
             "WIRESHARK_ABORT_ON_DISSECTOR_BUG": "1",
             **_sanitizer_environment(plugin_dir),
         }
-        self._run = functools.lru_cache(maxsize=8)(self._run)
-        self.packets = functools.lru_cache(maxsize=6)(self.packets)
+        self._run_cached = functools.lru_cache(maxsize=8)(self._run_cached)
+        self._parse = functools.lru_cache(maxsize=6)(self._parse)
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -55,13 +58,29 @@ class Tshark:
             copy.chmod(0o644)
         return str(copy)
 
+    def give_secret(self, path):
+        """The same for a file with secrets, readable for tshark's user only: else the plugin warns."""
+        given = pathlib.Path(self.give(path))
+        if self.folder not in given.parents and given.exists():
+            given = shutil.copy2(given, pathlib.Path(tempfile.mkdtemp(dir=self.folder)) / given.name)
+        if given.is_file() and given.stat().st_mode & 0o077:
+            self.hand_over(given)
+        return str(given)
+
+    def hand_over(self, path):
+        """Makes a file in a folder of this Tshark readable for its user and nobody else."""
+        path.chmod(0o600)
+        if self.as_root:
+            os.chown(path, NOBODY, NOBODY)
+        return path
+
     def __call__(self, capture, *arguments, keys=None, stderr=False, config=None):
         """tshark's output; with stderr=True (output, stderr), else stderr must be empty.
 
         `keys` is a key log, `config` a folder to use as XDG_CONFIG_HOME."""
         command = ["-n", *arguments] if capture else [*arguments]  # -G must come first
         if keys:
-            command += ["-o", f"zmtp.keylog_file:{self.give(keys)}"]
+            command += ["-o", f"zmtp.keylog_file:{self.give_secret(keys)}"]
         if capture:
             command += ["-r", self.give(capture)]
         status, output, errors = self._run(tuple(command), config)
@@ -71,9 +90,16 @@ class Tshark:
         assert errors == "", f"tshark {' '.join(command)} said:\n{errors[-4000:]}"
         return output
 
+    def run(self, *arguments):
+        """(exit status, output, stderr) of any command line."""
+        return self._run(arguments, None)
+
     def packets(self, capture, *arguments, **keywords):
         """The packets of a PDML run, as ElementTree elements."""
         text = self(capture, "-T", "pdml", *arguments, **keywords)
+        return self._parse(text)
+
+    def _parse(self, text):
         return ElementTree.fromstring(text.encode()).findall("packet")
 
     def columns(self, capture, *arguments, **keywords):
@@ -91,6 +117,14 @@ class Tshark:
         return [block.partition("\n")[0].strip() for block in blocks if block.strip()], text
 
     def _run(self, arguments, config):
+        return self._run_cached(arguments, config, tuple(map(_state, arguments)))
+
+    def start(self, *arguments):
+        """A tshark that is running, with pipes."""
+        return subprocess.Popen(self._command(arguments, None), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, cwd=self.folder)
+
+    def _command(self, arguments, config):
         environment = dict(self.environment)
         if config:
             environment["XDG_CONFIG_HOME"] = str(config)
@@ -98,10 +132,24 @@ class Tshark:
         command = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), "tshark", *arguments]
         if self.as_root:
             command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=self.folder,
+        return command
+
+    def _run_cached(self, arguments, config, _state_of_files):
+        done = subprocess.run(self._command(arguments, config), stdin=subprocess.DEVNULL, capture_output=True, cwd=self.folder,
                               timeout=TIMEOUT, check=False)
         errors = done.stderr.decode(errors="replace")
         return done.returncode, done.stdout.decode(errors="surrogateescape"), errors
+
+
+def _state(argument):
+    """What a file or folder that an argument names ("PATH" or "preference:PATH") is like just now."""
+    path = pathlib.Path(argument if argument.startswith("/") else argument.partition(":")[2])
+    if not path.is_absolute():
+        return ()
+    files = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
+    states = [(file.name, file.lstat()) for file in files if os.path.lexists(file)]
+    return tuple((name, state.st_mode, state.st_uid, state.st_ino, state.st_size, state.st_ctime_ns)
+                 for name, state in states)
 
 
 def _sanitizer_environment(plugin_dir):

@@ -1,0 +1,129 @@
+/* mech_curve_keys.c - what the user's keys did for a connection, and what they could not do, in
+ * words.
+ *
+ * Everybody who meets CURVE first tries the server's secret key.  It never opens a message, for
+ * CURVE has forward secrecy: so a box that stays closed says what would open it, given the keys
+ * that are there.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "mech_curve.h"
+
+#include "../decrypt/keyring.h"
+
+const char *zmtp_curve_key_source(struct zmtp_box_result result)
+{
+    /* There are few of these and many boxes: each is made once. */
+    static const char *names[ZMTP_SOURCES][ZMTP_KEY_COOKIE + 1];
+    const char **name = &names[result.source][result.kind];
+
+    if (!*name)
+        *name =
+            wmem_strdup_printf(wmem_epan_scope(), "%s (%s)", zmtp_key_source_name(result.source),
+                               zmtp_key_kind_name(result.kind));
+    return *name;
+}
+
+static const char *why_no_key_for_hello(const struct zmtp_curve_known *known)
+{
+    if (known->client_transient_secret)
+        return "no key: the client's transient secret key is given, but no public key that is the "
+               "one of the server it means; with that it opens";
+    if (known->not_the_server > 0)
+        return "no key: none of the secret keys given is the one of the server that the client "
+               "means";
+    return "no key: needs the server's permanent secret key, or the client's transient secret key "
+           "and the server's public key";
+}
+
+static const char *why_no_key_for_vouch(const struct zmtp_curve_known *known)
+{
+    if (!known->server_transient_public)
+        return "no key: the server's transient public key is not known (WELCOME was not opened); "
+               "with it the client's permanent secret key opens this";
+    return "no key: needs the client's permanent or the server's transient secret key";
+}
+
+static const char *why_no_key_for_session(struct zmtp_ctx *ctx,
+                                          const struct zmtp_curve_known *known)
+{
+    if (known->client_transient_secret && !known->server_transient_public)
+        return known->handshake_opened
+                   ? "no key: the client's transient secret key is given, but the server's "
+                     "transient public key is not known: no WELCOME that opens is in the capture"
+                   : "no key: the client's transient secret key is given; give the server's "
+                     "public key too, which opens WELCOME, and that tells the rest";
+    if (known->server_permanent_secret)
+        return "no key: the server's permanent secret key opens HELLO and WELCOME but never this "
+               "(forward secrecy); it needs the session key (key log), or a transient secret key";
+    if (!known->client_transient_public)
+        return wmem_strdup_printf(ctx->pinfo->pool,
+                                  "no key: the start of the connection is not in the capture, so "
+                                  "no key can be looked up; none of the %zu session keys given "
+                                  "opens this",
+                                  known->session_keys);
+    return "no key: none of those given is this connection's session key or transient secret key "
+           "(found by C' in HELLO); permanent keys never open it, for CURVE has forward secrecy";
+}
+
+static const char *why_no_key(struct zmtp_ctx *ctx, enum zmtp_curve_box kind,
+                              const struct zmtp_curve_known *known)
+{
+    if (!known->any_key)
+        return "no key: none were given, or none could be read (ZMTP's preferences: key log, "
+               "keys, certificates)";
+    switch (kind) {
+    case ZMTP_CURVE_HELLO:
+        return why_no_key_for_hello(known);
+    case ZMTP_CURVE_WELCOME:
+        return "no key: needs the server's permanent secret key, or the client's transient secret "
+               "key and the server's public key; none of those given is it";
+    case ZMTP_CURVE_COOKIE:
+        return "no key: needs the server's cookie key";
+    case ZMTP_CURVE_VOUCH:
+        return why_no_key_for_vouch(known);
+    default:
+        return why_no_key_for_session(ctx, known);
+    }
+}
+
+const char *zmtp_curve_why_not(struct zmtp_ctx *ctx, enum zmtp_curve_box kind,
+                               const struct zmtp_curve_session *session,
+                               struct zmtp_box_result result)
+{
+    struct zmtp_curve_known known;
+
+    switch (result.status) {
+    case ZMTP_BOX_WRONG_KEY:
+        return wmem_strdup_printf(ctx->pinfo->pool,
+                                  "wrong key: the %s that the %s gives for this connection does "
+                                  "not open the box",
+                                  zmtp_key_kind_name(result.kind),
+                                  zmtp_key_source_name(result.source));
+    case ZMTP_BOX_DAMAGED:
+        return "damaged: it fails authentication under the key that opens this connection's boxes";
+    default:
+        zmtp_curve_what_is_known(session, ctx->pinfo->num, &known);
+        return why_no_key(ctx, kind, &known);
+    }
+}
+
+const char *zmtp_curve_check_server_key(struct zmtp_ctx *ctx,
+                                        const struct zmtp_curve_session *session,
+                                        struct zmtp_box_result result)
+{
+    struct zmtp_curve_known known;
+
+    if (result.status == ZMTP_BOX_OPENED)
+        return result.kind == ZMTP_KEY_SERVER_PERMANENT
+                   ? "right: HELLO was made for the server whose secret key was given"
+                   : "known: HELLO was made for the server whose public key was given";
+    zmtp_curve_what_is_known(session, ctx->pinfo->num, &known);
+    if (known.not_the_server == 0)
+        return NULL;
+    return wmem_strdup_printf(
+        ctx->pinfo->pool,
+        "wrong or another server's: HELLO does not match the %s keys given (%u tried); if the "
+        "server's is among them, the client has a wrong server key",
+        known.client_transient_secret ? "public" : "secret", known.not_the_server);
+}
