@@ -31,7 +31,28 @@ static void write_entry(struct zmtp_info *info, const char *text)
     wmem_strbuf_append(info->text, text);
 }
 
-/* "MESSAGE 3 parts, 812 bytes (decrypted)", "MESSAGE part 2, 5 bytes, more to come",
+/* The texts of one message's parts: empty parts and binary ones are left out. */
+static void write_previews(struct zmtp_ctx *ctx, wmem_strbuf_t *text)
+{
+    unsigned count = MIN(ctx->info.run.frames, ZMTP_INFO_PREVIEWS);
+    const char *before = ": ";
+
+    if (ctx->info.run.messages > 1)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        tvbuff_t *payload = ctx->info.run.payloads[i];
+        const char *preview = payload ? zmtp_text_preview(ctx->pinfo, payload) : NULL;
+
+        if (preview) {
+            wmem_strbuf_append_printf(text, "%s%s", before, preview);
+            before = " ";
+        }
+    }
+    if (*before == ' ' && ctx->info.run.frames > count)
+        wmem_strbuf_append(text, " ...");
+}
+
+/* "MESSAGE 3 parts, 812 bytes (decrypted): \"weather\"", "MESSAGE part 2, 5 bytes, more to come",
  * "4 MESSAGEs, 96 bytes". */
 static void write_run(struct zmtp_ctx *ctx)
 {
@@ -65,6 +86,7 @@ static void write_run(struct zmtp_ctx *ctx)
     if (info->run.more)
         wmem_strbuf_append(text, ", more to come");
     wmem_strbuf_append(text, protection[info->run.protection]);
+    write_previews(ctx, text);
     memset(&info->run, 0, sizeof info->run);
     write_entry(info, wmem_strbuf_get_str(text));
 }
@@ -85,7 +107,7 @@ void zmtp_info_add_format(struct zmtp_ctx *ctx, const char *format, ...)
 }
 
 void zmtp_info_add_data(struct zmtp_ctx *ctx, int32_t part, bool more, uint64_t octets,
-                        enum zmtp_protection protection)
+                        tvbuff_t *payload, enum zmtp_protection protection)
 {
     struct zmtp_info *info = &ctx->info;
 
@@ -95,6 +117,8 @@ void zmtp_info_add_data(struct zmtp_ctx *ctx, int32_t part, bool more, uint64_t 
         info->run.first_part = part;
     if (info->run.frames == 0 || part == 1 || (part == 0 && !info->run.more))
         info->run.messages++;
+    if (info->run.frames < ZMTP_INFO_PREVIEWS)
+        info->run.payloads[info->run.frames] = payload;
     info->run.frames++;
     info->run.last_part = part;
     info->run.more = more;

@@ -523,7 +523,7 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
         proto_item_append_text(ctx->root, ", CURVE MESSAGE, %u octets (%s)",
                                box_len - MESSAGE_BOX_MIN,
                                whole ? "encrypted" : "cut short in the capture");
-        zmtp_info_add_data(ctx, 0, false, box_len - MESSAGE_BOX_MIN, ZMTP_ENCRYPTED);
+        zmtp_info_add_data(ctx, 0, false, box_len - MESSAGE_BOX_MIN, NULL, ZMTP_ENCRYPTED);
     }
     if (whole || tvb_captured_length(body) >= box_at)
         show_short_nonce(tree, body, NAME_LEN);

@@ -132,7 +132,7 @@ void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payl
     if (part > 0 && (more || part > 1))
         proto_item_set_generated(proto_tree_add_uint(tree, hf_part, payload, 0, 0, (uint32_t)part));
     show_data(tree, payload);
-    zmtp_info_add_data(ctx, part, more, len, protection);
+    zmtp_info_add_data(ctx, part, more, len, payload, protection);
     if (tvb_captured_length(payload) == len)
         zmtp_hand_off(ctx, payload);
 }

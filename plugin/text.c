@@ -33,6 +33,30 @@ const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offs
     return text;
 }
 
+const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload)
+{
+    unsigned len = tvb_reported_length(payload);
+    unsigned shown = MIN(MIN(len, MAX_SHOWN_OCTETS), tvb_captured_length(payload));
+    const uint8_t *octets = tvb_get_ptr(payload, 0, (int)shown);
+
+    /* Do not cut a character of UTF-8. */
+    if (shown < len) {
+        while (shown > 0 && (octets[shown - 1] & 0xc0) == 0x80)
+            shown--;
+        if (shown > 0 && octets[shown - 1] >= 0xc0)
+            shown--;
+    }
+    if (shown == 0 || !g_utf8_validate((const char *)octets, (gssize)shown, NULL))
+        return NULL;
+    for (unsigned i = 0; i < shown; i++) {
+        if (g_ascii_iscntrl((char)octets[i]) && !g_ascii_isspace((char)octets[i]))
+            return NULL;
+    }
+    return wmem_strdup_printf(pinfo->pool, "\"%s\"%s",
+                              tvb_format_text(pinfo->pool, payload, 0, (int)shown),
+                              shown < len ? "..." : "");
+}
+
 proto_item *zmtp_add_text(struct zmtp_ctx *ctx, proto_tree *tree, int hf, tvbuff_t *tvb,
                           unsigned offset, unsigned len)
 {

@@ -95,6 +95,8 @@ struct zmtp_conn {
 
 enum zmtp_protection { ZMTP_CLEAR, ZMTP_DECRYPTED, ZMTP_ENCRYPTED };
 
+#define ZMTP_INFO_PREVIEWS 4
+
 /* The Info column, built while the frames of one call are dissected (info.c). */
 struct zmtp_info {
     wmem_strbuf_t *text;
@@ -108,6 +110,7 @@ struct zmtp_info {
         bool more;
         uint64_t octets;
         enum zmtp_protection protection;
+        tvbuff_t *payloads[ZMTP_INFO_PREVIEWS]; /* of the first frames; NULL: not opened */
     } run;
 };
 
@@ -325,9 +328,9 @@ void zmtp_register_handoff_tables(const struct zmtp_registry *registry);
 void zmtp_info_begin(struct zmtp_ctx *ctx);
 void zmtp_info_add(struct zmtp_ctx *ctx, const char *text);
 void zmtp_info_add_format(struct zmtp_ctx *ctx, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* An application frame; part 0: part numbers are not known. */
+/* An application frame; part 0: part numbers are not known; payload NULL: it is encrypted. */
 void zmtp_info_add_data(struct zmtp_ctx *ctx, int32_t part, bool more, uint64_t octets,
-                        enum zmtp_protection protection);
+                        tvbuff_t *payload, enum zmtp_protection protection);
 void zmtp_info_end(struct zmtp_ctx *ctx);
 
 /* text.c */
@@ -336,6 +339,8 @@ void zmtp_info_end(struct zmtp_ctx *ctx);
 const char *zmtp_printable(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
 /* The same as it stands in "Socket-Type=REQ": bare where it is one word. */
 const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
+/* The beginning of a payload in quotes, where that is text; otherwise NULL. */
+const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload);
 /* A string field of octets that may be anything; the same as proto_tree_add_item with UTF-8, but
  * NULs are shown escaped. */
 proto_item *zmtp_add_text(struct zmtp_ctx *ctx, proto_tree *tree, int hf, tvbuff_t *tvb,
