@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "certificates.h"
 #include "keys.h"
 
 #include <errno.h>
@@ -10,9 +11,6 @@
 #include <unistd.h>
 
 #include <glib/gstdio.h>
-#include <wsutil/wsjson.h>
-
-#include "../decrypt/certificate.h"
 
 /* A certificate has half a kilobyte, a connection file a little more. */
 #define MAX_FILE_SIZE 65536
@@ -81,30 +79,6 @@ static void free_octets(char *octets)
     g_free(octets);
 }
 
-/* A connection file is a JSON object.  Where CURVE is on, Jupyter's has curve_publickey and
- * curve_secretkey, and ipyparallel's has curve_serverkey. */
-static enum zmtp_certificate_status from_jupyter(char *text, struct zmtp_certificate *certificate,
-                                                 struct zmtp_certificate_problem *problem)
-{
-    enum zmtp_certificate_status status = ZMTP_CERTIFICATE_NONE;
-    int count = json_parse(text, NULL, 0);
-    jsmntok_t *tokens;
-
-    if (count <= 0)
-        return status;
-    tokens = g_new0(jsmntok_t, (size_t)count);
-    if (json_parse(text, tokens, (unsigned)count) == count && tokens[0].type == JSMN_OBJECT) {
-        const char *public_key = json_get_string(text, tokens, "curve_publickey");
-        const char *secret_key = json_get_string(text, tokens, "curve_secretkey");
-
-        if (!public_key && !secret_key)
-            public_key = json_get_string(text, tokens, "curve_serverkey");
-        status = zmtp_certificate_from_keys(public_key, secret_key, certificate, problem);
-    }
-    g_free(tokens);
-    return status;
-}
-
 static bool is_json(const char *text)
 {
     if (g_str_has_prefix(text, "\xef\xbb\xbf"))
@@ -140,7 +114,7 @@ static void read_file(struct findings *findings, const char *path, bool named)
         free_octets(octets);
         return;
     }
-    status = is_json(octets) ? from_jupyter(octets, &certificate, &problem)
+    status = is_json(octets) ? zmtp_certificate_from_json(octets, &certificate, &problem)
                              : zmtp_certificate_from_zpl(octets, len, &certificate, &problem);
     free_octets(octets);
     if (status == ZMTP_CERTIFICATE_BAD) {
