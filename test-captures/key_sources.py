@@ -1,10 +1,9 @@
 # The same keys from each source that the plugin knows.
 # SPDX-License-Identifier: GPL-2.0-or-later
-import os
 import pathlib
-import subprocess
 
-from corpus import HERE, z85, key_octets
+import tools
+from corpus import key_octets, z85
 
 TYPES = {"CURVE_SESSION_KEY": "Session key", "CURVE_SECRET_KEY": "Secret key", "CURVE_COOKIE_KEY": "Cookie key"}
 # Blocks in the capture reach plugins on Wireshark 4.4 and later only.
@@ -24,12 +23,8 @@ def rows(lines):
 
 def inject(*arguments):
     """Runs scripts/zmtp-inject-keys."""
-    subprocess.run([HERE.parent / "scripts" / "zmtp-inject-keys", *arguments], check=True, capture_output=True,
-                   env={**os.environ, "ZMTP_BUILD": str(build_folder())})
-
-
-def build_folder():
-    return pathlib.Path(os.environ.get("ZMTP_PLUGIN_DIR", HERE.parent / "build" / "plugins")).parent
+    done = tools.run("zmtp-inject-keys", *arguments)
+    assert done.returncode == 0, done.stderr
 
 
 def give(tshark, folder, source, capture, lines):

@@ -53,7 +53,8 @@ class Live:
         self.send(len(self.packets))
         _, errors = self.process.communicate(timeout=PATIENCE)
         self.errors = errors.decode()
-        return [text for line in self.output.decode().splitlines() for text in line.partition("\t")[2].split(",") if text]
+        columns = [line.partition("\t")[2] for line in self.output.decode().splitlines()]
+        return [text for column in columns for text in column.split(",") if text]
 
 
 @pytest.fixture

@@ -135,8 +135,8 @@ class Tshark:
         return command
 
     def _run_cached(self, arguments, config, _state_of_files):
-        done = subprocess.run(self._command(arguments, config), stdin=subprocess.DEVNULL, capture_output=True, cwd=self.folder,
-                              timeout=TIMEOUT, check=False)
+        done = subprocess.run(self._command(arguments, config), stdin=subprocess.DEVNULL, capture_output=True,
+                              cwd=self.folder, timeout=TIMEOUT, check=False)
         errors = done.stderr.decode(errors="replace")
         return done.returncode, done.stdout.decode(errors="surrogateescape"), errors
 
