@@ -85,9 +85,12 @@ void zmtp_curve_what_is_known(const struct zmtp_curve_session *session, uint32_t
             client_transient && zmtp_curve_has_secret_of(session, client_transient),
         .handshake_opened = handshake_key->known && handshake_key->proven_since <= now,
         .server_transient_public = zmtp_fact_at(&session->server_transient, now) != NULL,
-        .not_the_server = session->handshake_trials,
-        .session_keys = zmtp_keyring_count_class(session->ring, ZMTP_SESSION_KEYS),
+        .session_limited = session->session_limited,
     };
+    if (session->handshake_trials_since <= now) {
+        known->not_the_server = session->handshake_trials;
+        known->handshake_limited = session->handshake_limited;
+    }
     known->server_permanent_secret =
         known->handshake_opened && handshake_key->kind == ZMTP_KEY_SERVER_PERMANENT;
 }

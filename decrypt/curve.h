@@ -156,7 +156,8 @@ struct zmtp_curve_known {
     bool server_permanent_secret; /* it did so with s */
     bool server_transient_public; /* S' is known */
     unsigned not_the_server;      /* keys that were tried on HELLO and WELCOME and do not fit */
-    size_t session_keys;          /* how many session keys were given, for whatever connections */
+    bool handshake_limited;       /* there are more of these than may be tried: see keyring.h */
+    bool session_limited;         /* likewise, of keys that were tried as s' or k */
 };
 
 void zmtp_curve_what_is_known(const struct zmtp_curve_session *session, uint32_t now,

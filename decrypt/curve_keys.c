@@ -142,36 +142,44 @@ struct trials {
     struct shared_key *shared; /* what is looked for, */
     struct fact *teaches;      /* and whose public key it then tells */
     unsigned left;
+    bool *limited; /* set when there are more keys than may be tried */
 };
 
 /*
- * Tries the keys of a class: their public keys with c' where that is known (`client` is not NULL),
- * otherwise their secret keys with C'.
+ * Tries one key: its public key with c' where that is known (`client` is not NULL), otherwise its
+ * secret key with C'.
  */
+static bool try_server(struct trials *trials, const struct zmtp_key *server,
+                       const struct zmtp_key *client, enum zmtp_key_kind kind)
+{
+    const struct fact *client_transient = &trials->session->client_transient;
+    struct shared_key candidate =
+        client ? diffie_hellman(server->public_key, client->secret, kind, client->source)
+               : diffie_hellman(client_transient->key, server->secret, kind, server->source);
+
+    candidate.usable_since = client_transient->since;
+    teach_with(&candidate, trials->teaches, server->public_key);
+    return adopt(trials->shared, &candidate, trials->now, trials->box);
+}
+
+/* Tries the keys of a class, but for the client's own. */
 static bool try_class(struct trials *trials, enum zmtp_key_class class, uint64_t newer_than,
                       const struct zmtp_key *client, enum zmtp_key_kind kind)
 {
     struct zmtp_keyring *ring = trials->session->ring;
-    const struct fact *client_transient = &trials->session->client_transient;
     struct zmtp_keyring_walk walk = zmtp_keyring_walk_start(ring, class, newer_than);
     struct zmtp_key server;
 
-    while (trials->left > 0 && zmtp_keyring_walk_next(&walk, &server)) {
-        if (memcmp(server.public_key, client_transient->key, ZMTP_KEY_SIZE) == 0) {
-            continue; /* the client's own */
+    while (zmtp_keyring_walk_next(&walk, &server)) {
+        if (memcmp(server.public_key, trials->session->client_transient.key, ZMTP_KEY_SIZE) == 0) {
+            continue;
         }
-        if (!zmtp_keyring_spend(ring, ZMTP_TRIAL_DIFFIE_HELLMAN, 1)) {
+        if (trials->left == 0 || !zmtp_keyring_spend(ring, ZMTP_TRIAL_DIFFIE_HELLMAN, 1)) {
+            *trials->limited = true;
             break;
         }
-
-        struct shared_key candidate =
-            client ? diffie_hellman(server.public_key, client->secret, kind, client->source)
-                   : diffie_hellman(client_transient->key, server.secret, kind, server.source);
-
         trials->left--;
-        candidate.usable_since = client_transient->since;
-        teach_with(&candidate, trials->teaches, server.public_key);
-        if (adopt(trials->shared, &candidate, trials->now, trials->box)) {
+        if (try_server(trials, &server, client, kind)) {
             zmtp_keyring_refund(ring, ZMTP_TRIAL_DIFFIE_HELLMAN, 1);
             return true;
         }
@@ -204,10 +212,11 @@ static bool try_session_keys(struct zmtp_curve_session *session, uint32_t now, s
     uint64_t spent = 0;
 
     session->sessions_tried = zmtp_keyring_generation(ring);
-    for (unsigned left = ZMTP_MAX_SESSION_KEY_TRIALS; left > 0; left--) {
+    for (unsigned left = ZMTP_MAX_SESSION_KEY_TRIALS; zmtp_keyring_walk_next(&walk, &key); left--) {
         spent += cost;
-        if (spent > ZMTP_MAX_SESSION_KEY_KBYTES || !zmtp_keyring_walk_next(&walk, &key) ||
+        if (left == 0 || spent > ZMTP_MAX_SESSION_KEY_KBYTES ||
             !zmtp_keyring_spend(ring, ZMTP_TRIAL_SESSION_KEY, cost)) {
+            session->session_limited = true;
             break;
         }
 
@@ -222,12 +231,45 @@ static bool try_session_keys(struct zmtp_curve_session *session, uint32_t now, s
 
 /* ---- (C',S): HELLO and WELCOME ----------------------------------------------------------- */
 
-/* S is not on the wire: every key that may be S or s is tried. */
+/* Tries the key that opened the last connection. */
+static bool try_last_server(struct trials *trials, const struct zmtp_key *client,
+                            enum zmtp_key_kind kind)
+{
+    const struct zmtp_keyring *ring = trials->session->ring;
+    const uint8_t *last = zmtp_keyring_last_server(ring);
+    struct zmtp_key server;
+
+    return last &&
+           (zmtp_keyring_find(ring, ZMTP_KEY_PAIRS, last, &server) ||
+            (client && zmtp_keyring_find(ring, ZMTP_PUBLIC_KEYS, last, &server))) &&
+           try_server(trials, &server, client, kind);
+}
+
+/* Tries every key that may be S, with c', or s, with C': those that were not tried before. */
+static bool try_servers(struct trials *trials)
+{
+    struct zmtp_curve_session *session = trials->session;
+    uint64_t tried = session->handshake_tried;
+    struct zmtp_key client;
+
+    session->handshake_tried = zmtp_keyring_generation(session->ring);
+    if (!zmtp_keyring_find(session->ring, ZMTP_KEY_PAIRS, session->client_transient.key, &client)) {
+        return (tried == 0 && try_last_server(trials, NULL, ZMTP_KEY_SERVER_PERMANENT)) ||
+               try_class(trials, ZMTP_KEY_PAIRS, tried, NULL, ZMTP_KEY_SERVER_PERMANENT);
+    }
+
+    /* Public keys alone could not be tried before c' came. */
+    uint64_t publics_tried = client.added > tried ? 0 : tried;
+
+    return (tried == 0 && try_last_server(trials, &client, ZMTP_KEY_CLIENT_TRANSIENT)) ||
+           try_class(trials, ZMTP_PUBLIC_KEYS, publics_tried, &client, ZMTP_KEY_CLIENT_TRANSIENT) ||
+           try_class(trials, ZMTP_KEY_PAIRS, tried, &client, ZMTP_KEY_CLIENT_TRANSIENT);
+}
+
+/* S is not on the wire, so it is guessed. */
 static bool find_handshake_key(struct zmtp_curve_session *session, uint32_t now, struct box *box)
 {
-    const uint8_t *client_transient = zmtp_fact_at(&session->client_transient, now);
-
-    if (!client_transient || usable_at(&session->handshake_key, now)) {
+    if (!zmtp_fact_at(&session->client_transient, now) || usable_at(&session->handshake_key, now)) {
         return false;
     }
 
@@ -238,27 +280,18 @@ static bool find_handshake_key(struct zmtp_curve_session *session, uint32_t now,
         .shared = &session->handshake_key,
         .teaches = &session->server_permanent,
         .left = ZMTP_MAX_DH_TRIALS,
+        .limited = &session->handshake_limited,
     };
-    uint64_t tried = session->handshake_tried;
-    struct zmtp_key client;
 
-    bool found = false;
-
-    session->handshake_tried = zmtp_keyring_generation(session->ring);
-    if (zmtp_keyring_find(session->ring, ZMTP_KEY_PAIRS, client_transient, &client)) {
-        /* Public keys alone could not be tried before c' came. */
-        uint64_t publics_tried = client.added > tried ? 0 : tried;
-
-        found = try_class(&trials, ZMTP_PUBLIC_KEYS, publics_tried, &client,
-                          ZMTP_KEY_CLIENT_TRANSIENT) ||
-                try_class(&trials, ZMTP_KEY_PAIRS, tried, &client, ZMTP_KEY_CLIENT_TRANSIENT);
-    } else {
-        found = try_class(&trials, ZMTP_KEY_PAIRS, tried, NULL, ZMTP_KEY_SERVER_PERMANENT);
+    if (try_servers(&trials)) {
+        zmtp_keyring_note_server(session->ring, session->server_permanent.key);
+        return true;
     }
-    if (!found) {
-        session->handshake_trials += ZMTP_MAX_DH_TRIALS - trials.left;
+    if (session->handshake_trials == 0 || now < session->handshake_trials_since) {
+        session->handshake_trials_since = now;
     }
-    return found;
+    session->handshake_trials += ZMTP_MAX_DH_TRIALS - trials.left;
+    return false;
 }
 
 struct zmtp_box_result zmtp_open_handshake_box(struct zmtp_curve_session *session, uint32_t now,
@@ -370,6 +403,7 @@ static bool guess_session_key(struct zmtp_curve_session *session, uint32_t now, 
         .shared = &session->session_key,
         .teaches = &session->server_transient,
         .left = ZMTP_MAX_DH_TRIALS,
+        .limited = &session->session_limited,
     };
     uint64_t tried = session->secrets_tried;
 

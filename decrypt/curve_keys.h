@@ -46,10 +46,15 @@ struct zmtp_curve_session {
     struct shared_key handshake_key; /* (C',S) */
     struct shared_key session_key;   /* k */
     /* The keyring's generation up to which keys were tried, so that each is tried once: */
-    uint64_t handshake_tried;  /* as S or s against HELLO or WELCOME */
-    uint64_t secrets_tried;    /* as s' against a box under k */
-    uint64_t sessions_tried;   /* as k */
-    unsigned handshake_trials; /* how many were tried against HELLO or WELCOME and did not fit */
+    uint64_t handshake_tried; /* as S or s against HELLO or WELCOME */
+    uint64_t secrets_tried;   /* as s' against a box under k */
+    uint64_t sessions_tried;  /* as k */
+    /* Trials against HELLO or WELCOME that failed, and the frame of the first. */
+    unsigned handshake_trials;
+    uint32_t handshake_trials_since;
+    /* Whether a bound kept some keys from being tried. */
+    bool handshake_limited;
+    bool session_limited;
 };
 
 /* A closed box, with every nonce that may be its own. */

@@ -15,6 +15,8 @@ struct zmtp_keyring {
     struct zmtp_key_table tables[ZMTP_KEY_CLASSES][ZMTP_SOURCES];
     uint64_t generation;
     uint64_t budget[ZMTP_TRIALS];
+    bool has_last_server;
+    uint8_t last_server[ZMTP_KEY_SIZE];
 };
 
 /* The order in which walks see the sources. */
@@ -167,22 +169,14 @@ enum zmtp_add_status zmtp_keyring_add_cookie_key(struct zmtp_keyring *ring,
 
 /* ---- Looking up -------------------------------------------------------------------------- */
 
-size_t zmtp_keyring_count_class(const struct zmtp_keyring *ring, enum zmtp_key_class class)
-{
-    size_t count = 0;
-
-    for (int source = 0; source < ZMTP_SOURCES; source++) {
-        count += ring->tables[class][source].live;
-    }
-    return count;
-}
-
 size_t zmtp_keyring_count(const struct zmtp_keyring *ring)
 {
     size_t count = 0;
 
     for (int class = 0; class < ZMTP_KEY_CLASSES; class ++) {
-        count += zmtp_keyring_count_class(ring, (enum zmtp_key_class) class);
+        for (int source = 0; source < ZMTP_SOURCES; source++) {
+            count += ring->tables[class][source].live;
+        }
     }
     return count;
 }
@@ -266,6 +260,18 @@ void zmtp_keyring_renew_budget(struct zmtp_keyring *ring)
 {
     ring->budget[ZMTP_TRIAL_DIFFIE_HELLMAN] = ZMTP_DH_TRIAL_BUDGET;
     ring->budget[ZMTP_TRIAL_SESSION_KEY] = ZMTP_SESSION_KEY_TRIAL_BUDGET;
+    ring->has_last_server = false;
+}
+
+void zmtp_keyring_note_server(struct zmtp_keyring *ring, const uint8_t public_key[ZMTP_KEY_SIZE])
+{
+    ring->has_last_server = true;
+    memcpy(ring->last_server, public_key, ZMTP_KEY_SIZE);
+}
+
+const uint8_t *zmtp_keyring_last_server(const struct zmtp_keyring *ring)
+{
+    return ring->has_last_server ? ring->last_server : NULL;
 }
 
 bool zmtp_keyring_spend(struct zmtp_keyring *ring, enum zmtp_trial trial, uint64_t cost)

@@ -102,15 +102,12 @@ void zmtp_keyring_drop_source(struct zmtp_keyring *ring, enum zmtp_key_source so
 /* How many keys there are, over all kinds and sources; a key of two sources counts twice. */
 size_t zmtp_keyring_count(const struct zmtp_keyring *ring);
 
-/* How many keys of one class there are, over all sources. */
-size_t zmtp_keyring_count_class(const struct zmtp_keyring *ring, enum zmtp_key_class class);
-
 /* A number that grows whenever a key is added or a source dropped: "ask again" for callers. */
 uint64_t zmtp_keyring_generation(const struct zmtp_keyring *ring);
 
 /*
- * Gives back the whole trial budget (see below). Call it when a capture file is opened or loaded
- * anew, so that one file's hopeless trials do not count against the next.
+ * Gives back the whole trial budget (see below) and forgets the last server. Call it when a capture
+ * file is opened or loaded anew, so that one file's trials do not matter to the next.
  */
 void zmtp_keyring_renew_budget(struct zmtp_keyring *ring);
 
@@ -158,7 +155,7 @@ bool zmtp_keyring_walk_next(struct zmtp_keyring_walk *walk, struct zmtp_key *key
  * some 50 microseconds. Authenticating a box takes as long as the box is, so a session key trial
  * costs one unit a kilobyte, and ZMTP_MAX_SESSION_KEY_KBYTES bounds one session.
  */
-#define ZMTP_MAX_DH_TRIALS 256
+#define ZMTP_MAX_DH_TRIALS 1024
 #define ZMTP_MAX_SESSION_KEY_TRIALS 16384
 #define ZMTP_MAX_SESSION_KEY_KBYTES 262144
 #define ZMTP_DH_TRIAL_BUDGET 65536
@@ -169,6 +166,13 @@ enum zmtp_trial {
     ZMTP_TRIAL_SESSION_KEY,
     ZMTP_TRIALS /* how many there are */
 };
+
+/*
+ * The server whose key opened the last HELLO or WELCOME, by its public key: the next connection is
+ * most likely to that one, which is then tried first. NULL: there was none.
+ */
+void zmtp_keyring_note_server(struct zmtp_keyring *ring, const uint8_t public_key[ZMTP_KEY_SIZE]);
+const uint8_t *zmtp_keyring_last_server(const struct zmtp_keyring *ring);
 
 /* Takes `cost` from a budget; false, taking nothing, when too little is left. */
 bool zmtp_keyring_spend(struct zmtp_keyring *ring, enum zmtp_trial trial, uint64_t cost);

@@ -16,6 +16,7 @@
 #define MAX_FILE_SIZE 65536
 #define MAX_FILES 10000 /* in a folder */
 #define MAX_TOLD_FILES 8
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 static const char *file_path = "";
 static const char *folder_path = "";
@@ -26,104 +27,112 @@ struct findings {
     unsigned certificates;
     unsigned faults; /* files that should be told of */
     GString *told;   /* the first few of them */
+    unsigned open;   /* certificates with secrets that everybody can read */
+    char *open_path; /* the first of them */
 };
 
 static void add_fault(struct findings *findings, const char *path, const char *why)
 {
+    char *name, *printable;
+
     findings->faults++;
-    if (findings->faults <= MAX_TOLD_FILES)
-        g_string_append_printf(findings->told, "\n  \"%s\": %s", path, why);
+    if (findings->faults > MAX_TOLD_FILES)
+        return;
+    name = g_filename_display_name(path); /* may still hold control characters */
+    printable = zmtp_format_text(NULL, name, strlen(name));
+    g_string_append_printf(findings->told, "\n  \"%s\": %s", printable, why);
+    wmem_free(NULL, printable);
+    g_free(name);
 }
 
 /* ---- One file ---- */
 
-/* Reads a regular file that is small enough.  Returns its octets with a NUL behind them, for
- * free_octets, or NULL with the reason in *why. */
-static char *read_octets(const char *path, size_t *len, const char **why, bool *world_readable)
+/* How a file could be read.  NO_CERTIFICATE: it is no regular file, or too large for one. */
+enum read_result { READ_WHOLE, NO_CERTIFICATE, CANNOT_READ };
+
+/* Reads a small regular file into `octets`, of MAX_FILE_SIZE + 1, with a NUL behind them.  If that
+ * is not possible, *why says why not. */
+static enum read_result read_octets(const char *path, char *octets, size_t *len,
+                                    bool *world_readable, const char **why)
 {
-    char *octets = NULL;
     GStatBuf status;
     ssize_t got = 1;
     int file;
 
     *len = 0;
-    if (g_stat(path, &status) != 0) {
-        *why = g_strerror(errno);
-        return NULL;
-    }
-    if (!S_ISREG(status.st_mode) || status.st_size > MAX_FILE_SIZE) {
-        *why = S_ISREG(status.st_mode) ? "too large to be a certificate" : "not a regular file";
-        return NULL;
+    *why = "not a regular file";
+    if (g_stat(path, &status) == 0) {
+        if (!S_ISREG(status.st_mode))
+            return NO_CERTIFICATE;
+        *why = "too large to be a certificate";
+        if (status.st_size > MAX_FILE_SIZE)
+            return NO_CERTIFICATE;
+        *world_readable = (status.st_mode & S_IROTH) != 0;
     }
     file = g_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
-    if (file < 0) {
-        *why = g_strerror(errno);
-        return NULL;
-    }
-    octets = (char *)g_malloc0(MAX_FILE_SIZE + 1);
+    *why = g_strerror(errno);
+    if (file < 0)
+        return CANNOT_READ;
     while (got > 0 && *len < MAX_FILE_SIZE) {
         got = read(file, octets + *len, MAX_FILE_SIZE - *len);
         if (got > 0)
             *len += (size_t)got;
     }
-    *why = got < 0 ? g_strerror(errno) : NULL;
-    *world_readable = (status.st_mode & S_IROTH) != 0;
+    *why = g_strerror(errno);
     close(file);
-    return octets;
-}
-
-static void free_octets(char *octets)
-{
-    if (octets)
-        zmtp_wipe(octets, MAX_FILE_SIZE + 1);
-    g_free(octets);
+    octets[*len] = '\0';
+    return got < 0 ? CANNOT_READ : READ_WHOLE;
 }
 
 static bool is_json(const char *text)
 {
-    if (g_str_has_prefix(text, "\xef\xbb\xbf"))
-        text += strlen("\xef\xbb\xbf");
+    if (g_str_has_prefix(text, BYTE_ORDER_MARK))
+        text += strlen(BYTE_ORDER_MARK);
     while (g_ascii_isspace(*text))
         text++;
     return *text == '{';
 }
 
-static void add_certificate(struct zmtp_keyring *ring, const struct zmtp_certificate *certificate)
+static void add_certificate(struct findings *findings, const char *path, bool world_readable,
+                            const struct zmtp_certificate *certificate)
 {
-    if (certificate->has_secret)
-        zmtp_keyring_add_pair(ring, certificate->public_key, certificate->secret_key,
-                              ZMTP_SOURCE_CERTIFICATE);
-    else
-        zmtp_keyring_add_public(ring, certificate->public_key, ZMTP_SOURCE_CERTIFICATE);
+    enum zmtp_add_status status =
+        certificate->has_secret
+            ? zmtp_keyring_add_pair(findings->ring, certificate->public_key,
+                                    certificate->secret_key, ZMTP_SOURCE_CERTIFICATE)
+            : zmtp_keyring_add_public(findings->ring, certificate->public_key,
+                                      ZMTP_SOURCE_CERTIFICATE);
+
+    findings->certificates++;
+    if (status == ZMTP_ADD_NO_MEMORY)
+        add_fault(findings, path, "no room for more keys");
+    if (certificate->has_secret && world_readable && findings->open++ == 0)
+        findings->open_path = g_strdup(path);
 }
 
-/* named: the user named this very file, so that it should be a certificate. */
-static void read_file(struct findings *findings, const char *path, bool named)
+/* named: the user named this very file, so that it should be a certificate.  `octets` has room for
+ * MAX_FILE_SIZE + 1. */
+static void read_file(struct findings *findings, const char *path, bool named, char *octets)
 {
     struct zmtp_certificate certificate;
     struct zmtp_certificate_problem problem;
     enum zmtp_certificate_status status;
     bool world_readable = false;
-    const char *why = NULL;
+    const char *why;
     size_t len;
-    char *octets = read_octets(path, &len, &why, &world_readable);
+    enum read_result result = read_octets(path, octets, &len, &world_readable, &why);
 
-    if (why) {
-        if (named || octets)
+    if (result != READ_WHOLE) {
+        if (named || result == CANNOT_READ)
             add_fault(findings, path, why);
-        free_octets(octets);
         return;
     }
     status = is_json(octets) ? zmtp_certificate_from_json(octets, &certificate, &problem)
                              : zmtp_certificate_from_zpl(octets, len, &certificate, &problem);
-    free_octets(octets);
     if (status == ZMTP_CERTIFICATE_BAD) {
         add_fault(findings, path, problem.text);
     } else if (status == ZMTP_CERTIFICATE_OK) {
-        findings->certificates++;
-        add_certificate(findings->ring, &certificate);
-        if (certificate.has_secret && world_readable)
-            zmtp_tell_world_readable("certificate", path);
+        add_certificate(findings, path, world_readable, &certificate);
         zmtp_wipe(&certificate, sizeof certificate);
     } else if (named) {
         add_fault(findings, path,
@@ -134,7 +143,7 @@ static void read_file(struct findings *findings, const char *path, bool named)
 
 /* ---- Files and folders ---- */
 
-static void read_folder(struct findings *findings, const char *path)
+static void read_folder(struct findings *findings, const char *path, char *octets)
 {
     unsigned left = MAX_FILES;
     const char *name;
@@ -149,7 +158,7 @@ static void read_folder(struct findings *findings, const char *path)
     while ((name = g_dir_read_name(folder)) != NULL && left-- > 0) {
         char *file = g_build_filename(path, name, NULL);
 
-        read_file(findings, file, false);
+        read_file(findings, file, false, octets);
         g_free(file);
     }
     if (name)
@@ -159,20 +168,38 @@ static void read_folder(struct findings *findings, const char *path)
     g_dir_close(folder);
 }
 
+static void tell(struct findings *findings)
+{
+    if (findings->faults > MAX_TOLD_FILES)
+        g_string_append_printf(findings->told, "\n  and %u more",
+                               findings->faults - MAX_TOLD_FILES);
+    if (findings->faults > 0)
+        zmtp_tell_warning(findings->told->str);
+    if (findings->open > 0) {
+        char *what = findings->open == 1
+                         ? g_strdup("certificate")
+                         : g_strdup_printf("certificates (%u), the first of them", findings->open);
+
+        zmtp_tell_world_readable(what, findings->open_path, "pose as its owner");
+        g_free(what);
+    }
+}
+
 /* A file or a folder: either preference takes both. */
 static void read_path(struct zmtp_keyring *ring, const char *path)
 {
-    struct findings findings = {ring, 0, 0, g_string_new("ZMTP certificates:")};
+    struct findings findings = {.ring = ring, .told = g_string_new("ZMTP certificates:")};
+    char *octets = (char *)g_malloc(MAX_FILE_SIZE + 1);
 
     if (g_file_test(path, G_FILE_TEST_IS_DIR))
-        read_folder(&findings, path);
+        read_folder(&findings, path, octets);
     else
-        read_file(&findings, path, true);
-    if (findings.faults > MAX_TOLD_FILES)
-        g_string_append_printf(findings.told, "\n  and %u more", findings.faults - MAX_TOLD_FILES);
-    if (findings.faults > 0)
-        zmtp_tell_warning(findings.told->str);
+        read_file(&findings, path, true, octets);
+    zmtp_wipe(octets, MAX_FILE_SIZE + 1);
+    g_free(octets);
+    tell(&findings);
     g_string_free(findings.told, TRUE);
+    g_free(findings.open_path);
 }
 
 void zmtp_read_certificates(struct zmtp_keyring *ring)

@@ -12,6 +12,13 @@
     (WIRESHARK_VERSION_MAJOR > (major) ||                                                          \
      (WIRESHARK_VERSION_MAJOR == (major) && WIRESHARK_VERSION_MINOR >= (minor)))
 
+/* Where format_text is declared. */
+#if ZMTP_WIRESHARK_AT_LEAST(4, 4)
+#include <wsutil/str_util.h>
+#else
+#include <epan/strutil.h>
+#endif
+
 #if ZMTP_WIRESHARK_AT_LEAST(4, 6)
 #include <epan/tfs.h> /* before, packet.h brought it */
 #endif

@@ -18,9 +18,6 @@
  */
 #include "zmtp.h"
 
-#include <epan/strutil.h>
-#include <wsutil/str_util.h>
-
 #define AT_REVISION 10
 #define AT_MINOR 11 /* or the socket type of the 2.0 form */
 #define AT_MECHANISM 12

@@ -4,6 +4,10 @@
  */
 #include "keys.h"
 
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+
+#include <epan/uat-int.h>
 #include <epan/uat.h>
 
 #define UAT_NAME "ZMTP keys"
@@ -26,6 +30,7 @@ struct key_row {
 
 static struct key_row *rows;
 static unsigned row_count;
+static uat_t *table;
 
 /* A key as it was typed, and what it is. */
 struct typed_key {
@@ -198,8 +203,21 @@ static void add_row(struct zmtp_keyring *ring, const struct key_row *row)
     zmtp_wipe(&secret_key, sizeof secret_key);
 }
 
+/* Wireshark saves the table with the mode that the user's umask gives. */
+static void check_saved_table(void)
+{
+    char *path = uat_get_actual_filename(table, ZMTP_FALSE);
+    GStatBuf status;
+
+    if (path && g_stat(path, &status) == 0 && (status.st_mode & S_IROTH) != 0)
+        zmtp_tell_world_readable("key table", path, "use the keys in it");
+    g_free(path);
+}
+
 void zmtp_read_key_table(struct zmtp_keyring *ring)
 {
+    if (row_count > 0)
+        check_saved_table();
     for (unsigned i = 0; i < row_count; i++)
         add_row(ring, &rows[i]);
 }
@@ -223,7 +241,7 @@ void zmtp_register_key_table(const struct zmtp_registry *registry)
          "40 characters of Z85 or 64 hexadecimal digits",
          FLDFILL},
         UAT_END_FIELDS};
-    uat_t *uat =
+    table =
         uat_new(UAT_NAME, sizeof(struct key_row), UAT_FILE, ZMTP_TRUE, &rows, &row_count,
                 UAT_AFFECTS_DISSECTION, NULL, copy_row, update_row, free_row, NULL, NULL, columns);
 
@@ -231,5 +249,5 @@ void zmtp_register_key_table(const struct zmtp_registry *registry)
         registry->prefs, "keys", "Keys",
         "Keys of CURVE. Permanent keys show whether a client has the right server key; they cannot "
         "decrypt messages, for CURVE has forward secrecy: session keys and transient keys can.",
-        uat);
+        table);
 }

@@ -27,6 +27,7 @@ static struct zmtp_keyring *ring;
 static struct zmtp_keylog_file *keylog;
 static GHashTable *told; /* texts that were told */
 static int64_t polled_at;
+static unsigned blocks; /* with keys, in this capture file */
 
 /* ---- What goes wrong, told once ---- */
 
@@ -49,11 +50,11 @@ void zmtp_tell_warning(const char *text)
         report_warning("%s", text);
 }
 
-void zmtp_tell_world_readable(const char *what, const char *path)
+void zmtp_tell_world_readable(const char *what, const char *path, const char *danger)
 {
     char *text = g_strdup_printf("ZMTP %s \"%s\" can be read by everybody on this machine: who has "
-                                 "it can decrypt the traffic. It should have mode 0600.",
-                                 what, path);
+                                 "it can %s. It should have mode 0600.",
+                                 what, path, danger);
 
     zmtp_tell_warning(text);
     g_free(text);
@@ -107,7 +108,7 @@ static void poll_keylog(void)
     enum zmtp_keylog_file_status status = zmtp_keylog_file_poll(keylog, &sink);
 
     if (status == ZMTP_KEYLOG_FILE_READ && zmtp_keylog_file_is_world_readable(keylog))
-        zmtp_tell_world_readable("key log", keylog_path);
+        zmtp_tell_world_readable("key log", keylog_path, "decrypt the traffic");
     else if (status != ZMTP_KEYLOG_FILE_READ && status != ZMTP_KEYLOG_FILE_NOTHING_NEW)
         tell_file_problem(status);
     tell_complaints(&complaints);
@@ -134,7 +135,8 @@ void zmtp_keys_renew(void)
 /* A block was read: before the first packet, or where the file has it. */
 static void on_secrets_block(const void *data, unsigned size)
 {
-    struct complaints complaints = {"keys embedded in the capture", g_string_new(NULL)};
+    char *name = g_strdup_printf("keys embedded in the capture, block %u", ++blocks);
+    struct complaints complaints = {name, g_string_new(NULL)};
     struct zmtp_keylog_sink sink = {ring, ZMTP_SOURCE_EMBEDDED, on_bad_line, &complaints};
     struct zmtp_keylog text;
 
@@ -143,6 +145,7 @@ static void on_secrets_block(const void *data, unsigned size)
     zmtp_keylog_finish(&text, &sink, true);
     zmtp_keylog_clear(&text);
     tell_complaints(&complaints);
+    g_free(name);
 }
 
 static void register_embedded_keys(void)
@@ -162,6 +165,7 @@ static void register_embedded_keys(void)
 static void open_keys(void)
 {
     zmtp_keyring_renew_budget(ring);
+    blocks = 0;
     zmtp_read_key_table(ring);
     zmtp_read_certificates(ring);
     if (keylog_path && *keylog_path) {

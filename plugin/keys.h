@@ -16,8 +16,8 @@
 void zmtp_tell_failure(const char *text);
 void zmtp_tell_warning(const char *text);
 
-/* Tells that everybody can read a file with secrets in it. */
-void zmtp_tell_world_readable(const char *what, const char *path);
+/* Tells that everybody can read a file with secrets in it, and what that allows. */
+void zmtp_tell_world_readable(const char *what, const char *path, const char *danger);
 
 /* key_table.c: keys typed into the preferences. */
 void zmtp_register_key_table(const struct zmtp_registry *registry);

@@ -248,7 +248,7 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     uint8_t plain[ZMTP_HELLO_PLAIN_SIZE];
     struct zmtp_box_result result = not_tried;
     const uint8_t *server_key;
-    const char *check;
+    const char *check = NULL;
     proto_tree *sub;
     proto_item *item;
     uint8_t major = tvb_get_uint8(data, 0);
@@ -271,7 +271,10 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
                                        tvb_get_ptr(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE), plain);
     sub = show_box(ctx, tree, data, hf_signature, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE,
                    ZMTP_CURVE_HELLO, session, result);
-    check = zmtp_curve_check_server_key(ctx, session, result);
+    if (is_whole(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE) &&
+        tvb_memeql(data, HELLO_KEY_AT, zmtp_curve_client_transient(session, ctx->pinfo->num),
+                   ZMTP_KEY_SIZE) == 0)
+        check = zmtp_curve_check_server_key(ctx, session, result);
     if (check)
         proto_item_set_generated(
             proto_tree_add_string(sub, hf_server_key_check, data, 0, 0, check));

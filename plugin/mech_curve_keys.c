@@ -24,8 +24,15 @@ const char *zmtp_curve_key_source(struct zmtp_box_result result)
     return *name;
 }
 
+#define NOT_ALL_TRIED                                                                              \
+    "no key: there are more keys than can be tried on each connection, and none of those that "    \
+    "were "                                                                                        \
+    "tried fits; give fewer"
+
 static const char *why_no_key_for_hello(const struct zmtp_curve_known *known)
 {
+    if (known->handshake_limited)
+        return NOT_ALL_TRIED;
     if (known->client_transient_secret)
         return "no key: the client's transient secret key is given, but no public key that is the "
                "one of the server it means; with that it opens";
@@ -36,6 +43,23 @@ static const char *why_no_key_for_hello(const struct zmtp_curve_known *known)
            "and the server's public key";
 }
 
+static const char *why_no_key_for_welcome(const struct zmtp_curve_known *known)
+{
+    if (known->handshake_limited)
+        return NOT_ALL_TRIED;
+    if (!known->client_transient_public)
+        return "no key: no HELLO was seen, without which no key opens this";
+    return "no key: needs the server's permanent secret key, or the client's transient secret key "
+           "and the server's public key; none of those given is it";
+}
+
+static const char *why_no_key_for_cookie(const struct zmtp_curve_known *known)
+{
+    return known->client_transient_public
+               ? "no key: needs the server's cookie key"
+               : "no key: needs the server's cookie key, which is found by HELLO; none was seen";
+}
+
 static const char *why_no_key_for_vouch(const struct zmtp_curve_known *known)
 {
     if (!known->server_transient_public)
@@ -44,8 +68,7 @@ static const char *why_no_key_for_vouch(const struct zmtp_curve_known *known)
     return "no key: needs the client's permanent or the server's transient secret key";
 }
 
-static const char *why_no_key_for_session(struct zmtp_ctx *ctx,
-                                          const struct zmtp_curve_known *known)
+static const char *why_no_key_for_session(const struct zmtp_curve_known *known)
 {
     if (known->client_transient_secret && !known->server_transient_public)
         return known->handshake_opened
@@ -56,18 +79,16 @@ static const char *why_no_key_for_session(struct zmtp_ctx *ctx,
     if (known->server_permanent_secret)
         return "no key: the server's permanent secret key opens HELLO and WELCOME but never this "
                "(forward secrecy); it needs the session key (key log), or a transient secret key";
+    if (known->session_limited)
+        return NOT_ALL_TRIED;
     if (!known->client_transient_public)
-        return wmem_strdup_printf(ctx->pinfo->pool,
-                                  "no key: the start of the connection is not in the capture, so "
-                                  "no key can be looked up; none of the %zu session keys given "
-                                  "opens this",
-                                  known->session_keys);
+        return "no key: no HELLO was seen, by which keys are found; only a session key can open "
+               "this then, and none of those given is the right one";
     return "no key: none of those given is this connection's session key or transient secret key "
            "(found by C' in HELLO); permanent keys never open it, for CURVE has forward secrecy";
 }
 
-static const char *why_no_key(struct zmtp_ctx *ctx, enum zmtp_curve_box kind,
-                              const struct zmtp_curve_known *known)
+static const char *why_no_key(enum zmtp_curve_box kind, const struct zmtp_curve_known *known)
 {
     if (!known->any_key)
         return "no key: none were given, or none could be read (ZMTP's preferences: key log, "
@@ -76,14 +97,13 @@ static const char *why_no_key(struct zmtp_ctx *ctx, enum zmtp_curve_box kind,
     case ZMTP_CURVE_HELLO:
         return why_no_key_for_hello(known);
     case ZMTP_CURVE_WELCOME:
-        return "no key: needs the server's permanent secret key, or the client's transient secret "
-               "key and the server's public key; none of those given is it";
+        return why_no_key_for_welcome(known);
     case ZMTP_CURVE_COOKIE:
-        return "no key: needs the server's cookie key";
+        return why_no_key_for_cookie(known);
     case ZMTP_CURVE_VOUCH:
         return why_no_key_for_vouch(known);
     default:
-        return why_no_key_for_session(ctx, known);
+        return why_no_key_for_session(known);
     }
 }
 
@@ -104,7 +124,7 @@ const char *zmtp_curve_why_not(struct zmtp_ctx *ctx, enum zmtp_curve_box kind,
         return "damaged: it fails authentication under the key that opens this connection's boxes";
     default:
         zmtp_curve_what_is_known(session, ctx->pinfo->num, &known);
-        return why_no_key(ctx, kind, &known);
+        return why_no_key(kind, &known);
     }
 }
 
@@ -119,6 +139,11 @@ const char *zmtp_curve_check_server_key(struct zmtp_ctx *ctx,
                    ? "right: HELLO was made for the server whose secret key was given"
                    : "known: HELLO was made for the server whose public key was given";
     zmtp_curve_what_is_known(session, ctx->pinfo->num, &known);
+    if (known.handshake_limited)
+        return wmem_strdup_printf(ctx->pinfo->pool,
+                                  "unknown: HELLO does not match the %u keys that were tried, but "
+                                  "more are given than can be tried; give fewer",
+                                  known.not_the_server);
     if (known.not_the_server == 0)
         return NULL;
     return wmem_strdup_printf(

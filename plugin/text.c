@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_SHOWN_OCTETS 48
+#define MAX_UTF8_OCTETS 4 /* of one character */
 
 const char *zmtp_printable(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len)
 {
@@ -38,15 +39,17 @@ const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload)
     unsigned len = tvb_reported_length(payload);
     unsigned shown = MIN(MIN(len, MAX_SHOWN_OCTETS), tvb_captured_length(payload));
     const uint8_t *octets = tvb_get_ptr(payload, 0, (int)shown);
+    const char *end;
 
-    /* Do not cut a character of UTF-8. */
-    if (shown < len) {
-        while (shown > 0 && (octets[shown - 1] & 0xc0) == 0x80)
-            shown--;
-        if (shown > 0 && octets[shown - 1] >= 0xc0)
-            shown--;
+    /* The last character may be cut in two. */
+    if (!g_utf8_validate((const char *)octets, (gssize)shown, &end)) {
+        unsigned whole = (unsigned)(end - (const char *)octets);
+
+        if (shown == len || shown - whole >= MAX_UTF8_OCTETS)
+            return NULL;
+        shown = whole;
     }
-    if (shown == 0 || !g_utf8_validate((const char *)octets, (gssize)shown, NULL))
+    if (shown == 0)
         return NULL;
     for (unsigned i = 0; i < shown; i++) {
         if (g_ascii_iscntrl((char)octets[i]) && !g_ascii_isspace((char)octets[i]))

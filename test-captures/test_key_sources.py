@@ -3,14 +3,18 @@
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
+import zmq.utils.z85 as z85_codec
+from zmq import curve_keypair
 
 from corpus import all_captures, key_lines, key_octets, z85
 from key_sources import certificate, give, inject, row, rows, text_of
 from pdml import shows
 
 SESSION = next(sample for sample in all_captures() if sample.id == "libzmq-4.3.4/curve-req-rep")
+STRANGERS = [tuple(map(z85_codec.decode, curve_keypair())) for _ in range(1500)]
 KEY_SOURCE = "zmtp.curvezmq.key_source"
 CHECK = "zmtp.curvezmq.server_key_check"
 
@@ -201,6 +205,38 @@ def test_bad_certificates_are_named_with_line_and_reason_and_the_others_are_used
     assert "certificate (server permanent secret key)" in packets
 
 
+@pytest.mark.parametrize(("text", "expected"), [
+    ("\ufeff  {pair}", None),
+    ('{{"curve_secretkey": "abc", "curve_secretkey": "{secret}", "curve_publickey": "{public}"}}', None),
+    ('{{"a": {{"curve_secretkey": "abc"}}, "b": [{{}}, "curve_secretkey", 1], "curve_secretkey": "{secret}"}}', None),
+    ('{{"curve_publickey": "{public}", "curve_secretkey": "\\ud800{secret}"}}', "curve_secretkey: is not text"),
+    ('{{"curve_publickey": "{public}", "curve_secretkey": 7}}', "curve_secretkey: is not text"),
+    ('{{"curve_publickey": {{}}, "curve_secretkey": "{secret}"}}', "curve_publickey: is not text"),
+    ('{{"curve_secretkey": ""}}', "secret key: 0 characters"),
+    ('["curve_secretkey", "{secret}"]', "has no CURVE key"),
+], ids=["byte order mark", "last of two", "nested", "bad escape", "number", "object", "empty", "no object"])
+def test_connection_files_of_odd_forms(tshark, folder, server, text, expected):
+    content = text.format(public=text_of(server[0]), secret=text_of(server[1]), pair=connection_file(*server))
+    place = give_folder(tshark, folder, {"kernel.json": content})
+    if expected:
+        assert expected in complaints(tshark, place / "kernel.json")
+    else:
+        assert "certificate (server permanent secret key)" in shows(by_certificate(tshark, place), KEY_SOURCE)
+
+
+def test_a_certificate_in_a_folder_that_cannot_be_read_is_named(tshark, folder, server):
+    place = give_folder(tshark, folder, {"other.key": certificate(server[0]), "mine.key_secret": certificate(*server)})
+    (place / "mine.key_secret").chmod(0)
+    errors = complaints(tshark, place)
+    assert "mine.key_secret" in errors and "ermission denied" in errors
+
+
+def test_control_characters_in_a_file_name_do_not_reach_the_terminal(tshark, folder, server):
+    place = give_folder(tshark, folder, {"a\x1b[31m\nb.key_secret": certificate(*server)[:-10]})
+    errors = complaints(tshark, place)
+    assert "b.key_secret" in errors and "\x1b" not in errors and len(errors.splitlines()) == 2
+
+
 def test_a_file_that_is_no_certificate_is_told_when_it_was_named(tshark, folder):
     place = give_folder(tshark, folder, {"notes.txt": "bring milk", "a.json": '{"ip": "127.0.0.1"}', "b.json": "{"})
     for name in ("notes.txt", "a.json", "b.json"):
@@ -224,7 +260,7 @@ def test_a_key_log_that_everybody_can_read_is_told_once(tshark, folder):
         assert not warned or "open.keys" in errors
 
 
-def test_a_secret_certificate_that_everybody_can_read_is_told_a_public_one_not(tshark, folder, server):
+def test_secret_certificates_that_everybody_can_read_are_told_together_public_ones_not(tshark, folder, server, other):
     place = give_folder(tshark, folder, {"server.key_secret": certificate(*server),
                                          "server.key": certificate(server[0])})
     assert not complaints(tshark, place)
@@ -232,6 +268,54 @@ def test_a_secret_certificate_that_everybody_can_read_is_told_a_public_one_not(t
         file.chmod(0o644)
     errors = complaints(tshark, place)
     assert errors.count("can be read by everybody") == 1 and "server.key_secret" in errors
+    assert "pose as its owner" in errors
+    (place / "other.key_secret").write_text(certificate(*other))
+    (place / "other.key_secret").chmod(0o644)
+    errors = complaints(tshark, place)
+    assert errors.count("can be read by everybody") == 1 and "certificates (2)" in errors
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, True)])
+def test_a_saved_key_table_that_everybody_can_read_is_told(tshark, folder, server, mode, warned):
+    saved = folder / "wireshark" / "zmtp_keys"
+    saved.parent.mkdir()
+    saved.write_text(f'"Secret key","","{server[1]}"\n')
+    tshark.hand_over(saved).chmod(mode)
+    saved.parent.chmod(0o755)
+    output, errors = tshark(SESSION.capture, "-T", "fields", "-e", KEY_SOURCE, config=folder, stderr=True)
+    assert "key table (server permanent secret key)" in output
+    assert errors.count("can be read by everybody") == (1 if warned else 0)
+
+
+# ---- More keys than can be tried ----
+
+def strangers(count):
+    return [f"CURVE_SECRET_KEY {public.hex()} {secret.hex()}" for public, secret in STRANGERS[:count]]
+
+
+def test_with_too_many_keys_nothing_false_is_said_of_the_server_key(tshark, folder):
+    servers = key_lines(SESSION.with_ending(".permanent.keys"))
+    for count, verdict, reason in ((20, "right", None), (1500, "unknown", "more keys than can be tried")):
+        log = folder / f"{count}.keys"
+        log.write_text("\n".join([*servers, *strangers(count)]) + "\n")
+        for passes in ((), ("-2",)):
+            packets = tshark.packets(SESSION.capture, *passes, keys=log)
+            assert [text.split(":")[0] for text in shows(packets, CHECK)] == [verdict]
+            reasons = shows(packets, "zmtp.curvezmq.not_decrypted")
+            assert not any("none of" in text and "given" in text for text in reasons[:2])
+            assert not reason or reason in reasons[0]
+
+
+def test_a_hello_that_is_cut_short_has_no_verdict_in_any_pass(tshark, folder):
+    cut = folder / "cut.pcap"
+    subprocess.run(["editcap", "-s", "250", SESSION.capture, cut], check=True)
+    tshark.hand_over(cut)
+    log = folder / "some.keys"
+    log.write_text("\n".join(strangers(3)) + "\n")
+    for passes in ((), ("-2",)):
+        packets = tshark.packets(cut, *passes, keys=log)
+        assert "cut short in the capture" in shows(packets, "zmtp.curvezmq.not_decrypted")
+        assert not shows(packets, CHECK)
 
 
 # ---- Keys in the capture ----

@@ -70,6 +70,14 @@ static void assert_budget_left(struct fixture *fixture, enum zmtp_trial trial, u
     assert_false(zmtp_keyring_spend(fixture->ring, trial, 1));
 }
 
+static struct zmtp_curve_known known(const struct fixture *fixture)
+{
+    struct zmtp_curve_known known;
+
+    zmtp_curve_what_is_known(fixture->session, UINT32_MAX, &known);
+    return known;
+}
+
 /* ---- Guessing secret keys ---------------------------------------------------------------- */
 
 static void of_ten_thousand_secret_keys_the_newest_are_tried(void **state)
@@ -80,6 +88,9 @@ static void of_ten_thousand_secret_keys_the_newest_are_tried(void **state)
     add_strangers(fixture, 10000);
     assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_NO_KEY);
     assert_int_equal(status_of(fixture, BOX_WELCOME), ZMTP_BOX_NO_KEY);
+
+    assert_true(known(fixture).handshake_limited);
+    assert_int_equal(known(fixture).not_the_server, ZMTP_MAX_DH_TRIALS);
 
     /* HELLO and WELCOME share their trials, and no trial is made twice. */
     for (int i = 0; i < 1000; i++) {
@@ -114,6 +125,38 @@ static void keys_that_are_added_later_are_tried_and_only_those(void **state)
     assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_OPENED);
 }
 
+static void the_key_that_opened_the_last_connection_is_tried_first(void **state)
+{
+    struct fixture *fixture = *state;
+
+    add_server_secret(fixture, ZMTP_SOURCE_KEYLOG);
+    assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_OPENED);
+    add_strangers(fixture, 10000);
+    renew_session(fixture);
+    assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_OPENED);
+    assert_budget_left(fixture, ZMTP_TRIAL_DIFFIE_HELLMAN, ZMTP_DH_TRIAL_BUDGET);
+
+    /* Another capture file: that one's last connection does not count. */
+    zmtp_keyring_renew_budget(fixture->ring);
+    renew_session(fixture);
+    assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_NO_KEY);
+    /* Nor does a connection that failed open on a later visit. */
+    zmtp_keyring_note_server(fixture->ring, fixture->handshake.server.public_key);
+    assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_NO_KEY);
+    assert_int_equal(status_of(fixture, BOX_WELCOME), ZMTP_BOX_NO_KEY);
+}
+
+static void the_last_server_is_forgotten_with_its_key(void **state)
+{
+    struct fixture *fixture = *state;
+
+    add_server_secret(fixture, ZMTP_SOURCE_CERTIFICATE);
+    assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_OPENED);
+    zmtp_keyring_drop_source(fixture->ring, ZMTP_SOURCE_CERTIFICATE);
+    renew_session(fixture);
+    assert_int_equal(status_of(fixture, BOX_HELLO), ZMTP_BOX_NO_KEY);
+}
+
 static void a_public_key_given_before_the_client_secret_is_tried_then(void **state)
 {
     struct fixture *fixture = *state;
@@ -133,11 +176,12 @@ static void the_servers_transient_secret_is_tried_within_bounds(void **state)
 
     zmtp_curve_note_client_transient(fixture->session, 5,
                                      fixture->handshake.client_transient.public_key);
-    add_strangers(fixture, 1000);
+    add_strangers(fixture, 2000);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(status_of(fixture, BOX_INITIATE), ZMTP_BOX_NO_KEY);
         assert_int_equal(status_of(fixture, BOX_CLIENT_MESSAGE), ZMTP_BOX_NO_KEY);
     }
+    assert_true(known(fixture).session_limited);
     assert_budget_left(fixture, ZMTP_TRIAL_DIFFIE_HELLMAN,
                        ZMTP_DH_TRIAL_BUDGET - ZMTP_MAX_DH_TRIALS);
 
@@ -304,6 +348,8 @@ int main(void)
         curve_test(of_ten_thousand_secret_keys_the_newest_are_tried),
         curve_test(a_key_from_the_table_is_tried_before_ten_thousand_newer_ones),
         curve_test(keys_that_are_added_later_are_tried_and_only_those),
+        curve_test(the_key_that_opened_the_last_connection_is_tried_first),
+        curve_test(the_last_server_is_forgotten_with_its_key),
         curve_test(a_public_key_given_before_the_client_secret_is_tried_then),
         curve_test(the_servers_transient_secret_is_tried_within_bounds),
         curve_test(a_spent_budget_ends_all_guessing_until_it_is_renewed),
