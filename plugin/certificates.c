@@ -47,7 +47,8 @@ static void add_fault(struct findings *findings, const char *path, const char *w
 
 /* ---- One file ---- */
 
-/* How a file could be read.  NO_CERTIFICATE: it is no regular file, or too large for one. */
+/* How a file could be read.  NO_CERTIFICATE: it is no regular file, too large, or not there (in a
+ * folder: a link to nowhere). */
 enum read_result { READ_WHOLE, NO_CERTIFICATE, CANNOT_READ };
 
 /* Reads a small regular file into `octets`, of MAX_FILE_SIZE + 1, with a NUL behind them.  If that
@@ -60,15 +61,14 @@ static enum read_result read_octets(const char *path, char *octets, size_t *len,
     int file;
 
     *len = 0;
-    *why = "not a regular file";
-    if (g_stat(path, &status) == 0) {
-        if (!S_ISREG(status.st_mode))
-            return NO_CERTIFICATE;
-        *why = "too large to be a certificate";
-        if (status.st_size > MAX_FILE_SIZE)
-            return NO_CERTIFICATE;
-        *world_readable = (status.st_mode & S_IROTH) != 0;
+    if (g_stat(path, &status) != 0) {
+        *why = g_strerror(errno);
+        return errno == ENOENT || errno == ELOOP ? NO_CERTIFICATE : CANNOT_READ;
     }
+    *why = S_ISREG(status.st_mode) ? "too large to be a certificate" : "not a regular file";
+    if (!S_ISREG(status.st_mode) || status.st_size > MAX_FILE_SIZE)
+        return NO_CERTIFICATE;
+    *world_readable = (status.st_mode & S_IROTH) != 0;
     file = g_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
     *why = g_strerror(errno);
     if (file < 0)

@@ -149,6 +149,8 @@ def test_a_whole_folder_is_read_and_other_files_in_it_are_left_alone(tshark, fol
     (place / "large.bin").write_bytes(bytes(100000))
     (place / "folder").mkdir()
     os.mkfifo(place / "fifo")
+    (place / "link").symlink_to("nowhere")
+    (place / "loop").symlink_to("loop")
     assert "certificate (server permanent secret key)" in shows(by_certificate(tshark, place), KEY_SOURCE)
 
 
