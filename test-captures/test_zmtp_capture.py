@@ -3,7 +3,9 @@
 #
 # Other tests may run on this machine meanwhile: each test captures one port, below those that the kernel gives away.
 import os
+import pathlib
 import pty
+import pwd
 import random
 import shlex
 import shutil
@@ -12,6 +14,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -81,15 +84,16 @@ class Run:
 
     def __init__(self, folder, sanitizer):
         self.folder, self.out = folder, folder / "out.pcapng"
-        self.work = folder / "temporary"
-        self.work.mkdir()
+        self.work, self.runtime = folder / "temporary", folder / "runtime"
+        for path in (self.work, self.runtime):
+            path.mkdir(mode=0o700)
         self.bin = folder / "bin"
         self.bin.mkdir()
         self.port = free_port()
         self.peers = folder / "peers.py"
         self.peers.write_text(PEERS)
         self.environment = {**os.environ, "ZMTP_BUILD": str(BUILD), "PATH": f"{self.bin}:{os.environ['PATH']}",
-                            "TMPDIR": str(self.work)}
+                            "TMPDIR": str(self.work), "XDG_RUNTIME_DIR": str(self.runtime)}
         for name in ("ZMTPKEYLOGFILE", "LD_PRELOAD"):
             self.environment.pop(name, None)
         if "LD_PRELOAD" in sanitizer:
@@ -122,12 +126,12 @@ class Run:
             process.kill()
             pytest.fail(f"zmtp-capture does not end; it said: {process.communicate()[1]}")
         assert "Traceback" not in said
-        assert not list(self.work.iterdir()), "keys or copies were left behind"
+        assert not [*self.work.iterdir(), *self.runtime.iterdir()], "keys or copies were left behind"
         return process.returncode, output, said.replace("zmtp-capture: ", "")
 
     def files(self):
         """What there is now, besides what the test itself made."""
-        return {path.name for path in self.folder.iterdir()} - {"temporary", "bin", "peers.py"}
+        return {path.name for path in self.folder.iterdir()} - {"temporary", "runtime", "bin", "peers.py"}
 
 
 @pytest.fixture
@@ -185,7 +189,7 @@ def test_curve_program_gives_a_capture_that_opens_decrypted(rights, capture, tsh
 
 def test_null_program_needs_no_keys(rights, capture, tshark):
     status, _, said = capture(*capture.program("NULL"))
-    assert (status, capture.files()) == (0, {"out.pcapng"}), said
+    assert (status, capture.files(), mode(capture.out)) == (0, {"out.pcapng"}, 0o600), said
     assert said.splitlines()[0] == f"{capture.out}: 1 ZMTP connection: 1 NULL" and "CURVE" not in said
     assert messages(tshark, capture) == [b"", b"question", b"", b"answer"]
     assert (0x5A4D544B).to_bytes(4, sys.byteorder) not in capture.out.read_bytes()
@@ -197,18 +201,33 @@ def test_connections_that_stay_closed_are_told(rights, capture):
     assert status == 0 and "2 ZMTP connections: 2 CURVE" in said
     assert "1 of 2 CURVE connections can be decrypted" in said
     assert "no key for tcp.stream 1: neither side logged its keys" in said
+    assert "Connections of other programs? -f and -i leave them out" in said and "-Y zmtp.data" in said
 
 
 def test_refused_handshake_is_not_taken_for_a_missing_key(rights, capture):
     status, _, said = capture(*capture.program("REFUSED"))
     assert status == 0 and " ended before anything was sent under a session key" in said, said
     assert "no key for" not in said
+    assert " got no answer to HELLO: does the client have the server's right key?" in said
+    assert "tshark -r out.pcapng -o zmtp.certificate_file:SERVER.key_secret" in said
+    assert said.splitlines()[-1].endswith("tshark -r out.pcapng -Y zmtp")
+
+
+def test_sudo_that_drops_the_preload_is_told(rights, capture):
+    capture.script("sudo", "exec env -u LD_PRELOAD \"$@\"")
+    status, _, said = capture("sudo", *capture.program())
+    assert status == 0 and "0 of 1 CURVE" in said and "sudo drops LD_PRELOAD" in said
+    assert said.splitlines()[-1].endswith("tshark -r out.pcapng -Y zmtp")
 
 
 def test_program_without_traffic_gives_an_empty_capture(rights, capture):
     status, _, said = capture("true")
     assert status == 0 and capture.files() == {"out.pcapng"}
-    assert "0 ZMTP connections" in said and "no ZMTP at all" in said and "next:" not in said
+    assert "0 ZMTP connections" in said and "no ZMTP at all: was the traffic on other interfaces" in said
+    assert "next:" not in said
+    capture.out.unlink()
+    status, _, said = capture("sh", "-c", "exit 4")
+    assert status == 4 and "no ZMTP at all; the command ended with status 4" in said
 
 
 # ---- Key logs and environment --------------------------------------------------------------------
@@ -256,6 +275,47 @@ def test_without_command_it_captures_programs_started_with_its_line(rights, capt
     assert messages(tshark, capture, keys) == [b"", b"question", b"", b"answer"]
 
 
+def test_key_log_is_where_nobody_else_can_make_it_anew(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    command = ["sh", "-c", "echo $ZMTPKEYLOGFILE"]
+    assert pathlib.Path(capture(*command)[1]).parent.parent == capture.runtime
+    capture.out.unlink()
+    capture.runtime.chmod(0o755)
+    expected = pathlib.Path("/run") if os.geteuid() == 0 else capture.folder
+    assert pathlib.Path(capture(*command)[1]).parent.parent == expected
+
+
+def test_programs_that_still_run_are_named(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    status, output, said = capture("sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!")
+    try:
+        assert status == 0 and f"still running, but no longer captured: sleep ({output.strip()})" in said
+    finally:
+        os.kill(int(output), signal.SIGKILL)
+    capture.out.unlink()
+    assert "still running" not in capture("true")[2]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "/dev/null"])
+@pytest.mark.parametrize("variable", [True, False], ids=["ZMTPKEYLOGFILE", "-k"])
+def test_key_log_that_is_no_ordinary_file_is_refused(capture, kind, variable):
+    keys = capture.runtime.parent / "bin" / kind
+    if kind == "pipe":
+        os.mkfifo(keys)
+    elif kind == "folder":
+        keys.mkdir()
+    arguments, environment = ([], {"ZMTPKEYLOGFILE": str(keys)}) if variable else (["-k", keys], {})
+    status, output, said = capture(*arguments, "echo", "ran", **environment)
+    assert (status, output, said) == (125, "", f"{keys}: is not an ordinary file; the key log must be one\n")
+    assert not capture.files()
+
+
+def test_capture_and_key_log_cannot_be_one_file(capture):
+    status, output, said = capture("-k", "bin/../out.pcapng", "echo", "ran")
+    assert (status, output) == (125, "") and "cannot be both the key log and the capture" in said
+    assert not capture.files()
+
+
 # ---- How it ends ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 3), (signal.SIGTERM, 128 + signal.SIGTERM)])
@@ -267,7 +327,8 @@ def test_signal_is_passed_on_and_the_capture_saved(rights, capture, number, stat
     assert ended == status and "waiting for" in said and capture.out.exists()
 
 
-def test_ctrl_c_on_the_terminal_loses_nothing_that_the_program_still_sends(rights, capture):
+def on_a_terminal(capture):
+    """zmtp-capture, its terminal, and what was seen there until the program was ready."""
     terminal, ours = pty.openpty()
     process = subprocess.Popen(capture.words(*capture.program("WAIT")), stdin=ours, stdout=ours, stderr=ours,
                                cwd=capture.folder, env=capture.environment, preexec_fn=lambda: os.login_tty(ours))
@@ -275,6 +336,18 @@ def test_ctrl_c_on_the_terminal_loses_nothing_that_the_program_still_sends(right
     seen = b""
     while b"ready" not in seen:
         seen += os.read(terminal, 4096)
+    return process, terminal, seen
+
+
+def test_terminal_that_is_closed_does_not_cost_the_capture(rights, capture):
+    process, terminal, _ = on_a_terminal(capture)
+    os.close(terminal)
+    assert process.wait(TIMEOUT) == 128 + signal.SIGHUP and capture.out.exists()
+    assert not [*capture.work.iterdir(), *capture.runtime.iterdir()]
+
+
+def test_ctrl_c_on_the_terminal_loses_nothing_that_the_program_still_sends(rights, capture):
+    process, terminal, seen = on_a_terminal(capture)
     os.write(terminal, b"\x03")
     try:
         while piece := os.read(terminal, 4096):
@@ -288,6 +361,69 @@ def test_ctrl_c_on_the_terminal_loses_nothing_that_the_program_still_sends(right
 
 def test_program_that_a_signal_ends_has_the_shells_status(rights, capture):
     assert capture("sh", "-c", "kill -9 $$")[0] == 137
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_signal_ends_a_capture_without_command(capture, number):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    process = capture.start()
+    assert "Ctrl-C" in process.stderr.readline()
+    process.send_signal(number)
+    status, _, said = capture.end(process)
+    assert status == 0 and "taking the last packets ..." in said and capture.files() == {"out.pcapng", "out.keys"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_signal_before_the_capture_leaves_nothing(capture, number):
+    capture.script("tshark", f"echo >{capture.bin}/runs; exec sleep {TIMEOUT}")
+    process = capture.start("true")
+    limit = time.monotonic() + TIMEOUT
+    while not (capture.bin / "runs").exists():
+        assert time.monotonic() < limit and process.poll() is None, "zmtp-capture does not start tshark"
+        time.sleep(0.01)
+    process.send_signal(number)
+    status, _, said = capture.end(process)
+    assert (status, said) == (128 + number, "") and not capture.files()
+
+
+def test_nobody_who_reads_the_messages_does_not_cost_the_capture(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    command = ["sh", "-c", f"echo {SESSION} >>\"$ZMTPKEYLOGFILE\"; echo CURVE_SESSION_KEY >>\"$ZMTPKEYLOGFILE\""]
+    reader, closed = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "wb") as full:
+        for stderr in (full, closed):
+            done = subprocess.run(capture.words(*command), stderr=stderr, stdin=subprocess.DEVNULL, cwd=capture.folder,
+                                  env=capture.environment, timeout=TIMEOUT, check=False)
+            assert done.returncode == 0
+            assert SESSION.encode() in capture.out.read_bytes()
+            for name in capture.files():
+                (capture.folder / name).unlink()
+    os.close(closed)
+
+
+def test_standard_error_that_is_closed_gets_no_file_of_ours(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    line = f"exec {shlex.join(map(str, capture.words('sh', '-c', 'echo told >&2')))} 2>&- >&- <&-"
+    assert subprocess.run(line, shell=True, cwd=capture.folder, env=capture.environment, timeout=TIMEOUT,
+                          check=False).returncode == 0
+    assert len(capture.out.read_bytes()) == 28
+
+
+def test_interrupted_report_is_no_failure_of_tshark(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    capture.script("tshark", f"case \"$*\" in *fields*) kill -INT $$;; *) exec {shutil.which('tshark')} \"$@\";; esac")
+    status, _, said = capture("true")
+    assert status == 0 and "interrupted: the capture is whole" in said and "tshark cannot" not in said
+    assert said.splitlines()[-1].endswith("tshark -r out.pcapng -Y zmtp") and capture.out.exists()
+
+
+def test_what_tshark_says_is_shown_in_short(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    capture.script("tshark", "case \"$*\" in *fields*) seq -f 'line %g' 100 >&2; exit 2;; *) exec "
+                   f"{shutil.which('tshark')} \"$@\";; esac")
+    said = capture("true")[2]
+    assert "line 100" in said and "line 96" in said and "line 95" not in said
 
 
 # ---- What is refused -----------------------------------------------------------------------------
@@ -320,6 +456,31 @@ def test_wrong_usage_is_told(tmp_path):
         assert done.returncode == 2 and "usage:" in done.stderr and not list(tmp_path.iterdir())
 
 
+def test_missing_o_is_told(tmp_path):
+    done = subprocess.run([SCRIPTS / "zmtp-capture", "true"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stderr.startswith("zmtp-capture: -o OUT.pcapng is missing\nusage:")
+
+
+@pytest.mark.parametrize("out, reason", [("-", "-o -: the capture cannot go to standard output"),
+                                         ("x/", "x/: is the name of a folder"), ("absent/x", "absent: no such folder")])
+def test_name_that_is_none_for_a_file_is_told(capture, out, reason):
+    status, output, said = capture("-o", out, "echo", "ran")
+    assert (status, output) == (125, "") and reason in said and not capture.files()
+
+
+def test_longest_name_is_no_problem(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    name = "n" * 255
+    status, _, said = capture("-o", name, "true")
+    assert status == 0 and capture.files() == {name}, said
+
+
+def test_it_runs_from_a_symbolic_link(tmp_path):
+    (tmp_path / "link").symlink_to(SCRIPTS / "zmtp-capture")
+    done = subprocess.run([tmp_path / "link", "-h"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0 and "usage: zmtp-capture" in done.stdout and "ipc://" in done.stdout
+
+
 def test_build_folder_that_is_empty_is_told(capture):
     status, _, said = capture("true", ZMTP_BUILD=str(capture.work))
     assert status == 125 and f"{capture.work}: not built yet" in said and not capture.files()
@@ -338,8 +499,9 @@ def captures(last_words=""):
 
 def test_missing_rights_come_with_what_to_do(capture):
     capture.script("dumpcap", "echo 'You do not have permission to capture on device \"any\".' >&2; exit 1")
-    status, output, said = capture("echo", "ran")
-    assert (status, output) == (125, "") and "dpkg-reconfigure wireshark-common" in said and "sudo" in said
+    status, output, said = capture("echo", "ran", USER="somebody")
+    assert (status, output) == (125, "") and "dpkg-reconfigure wireshark-common" in said
+    assert f"sudo usermod -aG wireshark {pwd.getpwuid(os.getuid()).pw_name} " in said
     assert not capture.files()
 
 
@@ -364,6 +526,34 @@ def test_keys_that_cannot_be_embedded_are_not_lost(capture):
     status, _, said = capture("sh", "-c", f"echo {SESSION} >>\"$ZMTPKEYLOGFILE\"")
     assert status == 125 and "damaged at offset 28" in said
     assert f"the keys could not be embedded; they are in {capture.folder / 'out.keys'}" in said
+    assert "File exists" not in said
     assert capture.files() == {"out.pcapng", "out.keys"}
     assert (capture.folder / "out.keys").read_text() == f"{SESSION}\n" and mode(capture.folder / "out.keys") == 0o600
     assert SESSION.split()[-1][:16] not in said
+
+
+def test_program_that_logs_keys_without_traffic_is_told_of_ipc(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    status, _, said = capture("sh", "-c", f"echo {SESSION} >>\"$ZMTPKEYLOGFILE\"")
+    assert status == 0 and "no ZMTP at all, but keys were logged: was it ipc://" in said
+
+
+def test_capture_is_kept_under_another_name_when_its_own_is_taken_meanwhile(capture):
+    capture.script("dumpcap", f"{HEADER}; {captures()}")
+    status, _, said = capture("sh", "-c", f"echo precious | tee out.pcapng >out.1.pcapng; echo {SESSION} "
+                              ">>\"$ZMTPKEYLOGFILE\"")
+    assert status == 125 and f"the capture is kept in {capture.folder / 'out.2.pcapng'}" in said
+    assert capture.out.read_text() == (capture.folder / "out.1.pcapng").read_text() == "precious\n"
+    assert SESSION.encode() in (capture.folder / "out.2.pcapng").read_bytes()
+    kept = set() if READS_EMBEDDED_KEYS else {"out.2.keys"}
+    assert capture.files() == {"out.pcapng", "out.1.pcapng", "out.2.pcapng"} | kept
+
+
+def test_nothing_but_an_empty_capture_is_told_without_noise(capture):
+    lost = "Packets received/dropped on interface 'any': 0/7 (pcap:7/dumpcap:0/flushed:0/ps_ifdrop:0) (0%)"
+    capture.script("dumpcap", f"echo 'File: -' >&2; echo 'disk full' >&2; echo {shlex.quote(lost)} >&2; exit 2")
+    status, _, said = capture("sh", "-c", f"echo {SESSION} >>\"$ZMTPKEYLOGFILE\"")
+    assert status == 125 and "disk full" in said and f"{capture.out}: not made" in said
+    assert "7 packets on any were lost" in said and "too fast" not in said
+    assert "is not a pcapng" not in said and "tshark" not in said
+    assert capture.files() == {"out.keys"} and (capture.folder / "out.keys").read_text() == f"{SESSION}\n"

@@ -1,6 +1,8 @@
 # What the tests of the programs share that a person runs: where they are, and key log lines for them.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import functools
+import importlib.machinery
+import importlib.util
 import os
 import pathlib
 import re
@@ -30,6 +32,15 @@ def run(program, *arguments, stdin=None, **keywords):
     keywords.setdefault("env", {**os.environ, "ZMTP_BUILD": str(BUILD)})
     return subprocess.run([path, *arguments], capture_output=True, text=True, errors="replace", timeout=60, check=False,
                           **keywords)
+
+
+@functools.lru_cache
+def program_module(program):
+    """A Python program of scripts/, for tests of what cannot be brought about from outside."""
+    loader = importlib.machinery.SourceFileLoader(program.replace("-", "_"), str(SCRIPTS / program))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
 @functools.lru_cache
