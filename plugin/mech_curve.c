@@ -271,8 +271,7 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
                                        tvb_get_ptr(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE), plain);
     sub = show_box(ctx, tree, data, hf_signature, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE,
                    ZMTP_CURVE_HELLO, session, result);
-    if (is_whole(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE) &&
-        tvb_memeql(data, HELLO_KEY_AT, zmtp_curve_client_transient(session, ctx->pinfo->num),
+    if (tvb_memeql(data, HELLO_KEY_AT, zmtp_curve_client_transient(session, ctx->pinfo->num),
                    ZMTP_KEY_SIZE) == 0)
         check = zmtp_curve_check_server_key(ctx, session, result);
     if (check)

@@ -357,6 +357,32 @@ def test_a_capture_without_its_block_again_opens_nothing(tshark, folder):
     assert shows(packets, "zmtp.command-name") and not shows(packets, "zmtp.data.text")
 
 
+# ---- Several captures in one program ----
+
+def opened_by_sharkd(tshark, *steps):
+    """After each step, (preferences, capture): was a message opened?"""
+    requests = []
+    for preferences, capture in steps:
+        requests += [("setconf", {"name": f"zmtp.{name}", "value": str(value)}) for name, value in preferences.items()]
+        requests += [("load", {"file": str(capture)}), ("frames", {"filter": "zmtp.data"})]
+    results = zip(requests, tshark.sharkd(*requests), strict=True)
+    return ["(decrypted)" in json.dumps(result) for (method, _), result in results if method == "frames"]
+
+
+def test_keys_of_one_capture_are_not_there_for_the_next(tshark):
+    capture = tshark.give(SESSION.capture)
+    log = {"keylog_file": tshark.give_secret(SESSION.keys)}
+    steps = (log, capture), ({"keylog_file": ""}, capture), (log, capture)
+    assert opened_by_sharkd(tshark, *steps) == [True, False, True]
+
+
+def test_keys_embedded_in_one_capture_are_not_there_for_the_next(tshark, folder):
+    needs_embedded(tshark)
+    capture = tshark.give(SESSION.capture)
+    embedded, _, _ = give(tshark, folder, "embedded in capture", SESSION.capture, key_lines(SESSION.keys))
+    assert opened_by_sharkd(tshark, ({}, embedded), ({}, capture), ({}, embedded)) == [True, False, True]
+
+
 # ---- Several sources at once ----
 
 def test_the_newest_of_two_session_keys_for_one_connection_is_used_and_the_source_is_told(tshark):

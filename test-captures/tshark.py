@@ -1,6 +1,7 @@
 # Runs tshark with the freshly built plugin and nothing of this machine's settings.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import functools
+import json
 import os
 import pathlib
 import shutil
@@ -126,12 +127,22 @@ class Tshark:
         return subprocess.Popen(self._command(arguments, None), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, cwd=self.folder)
 
-    def _command(self, arguments, config):
+    def sharkd(self, *requests):
+        """The results of (method, parameters), one after another in one program."""
+        lines = [json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": parameters})
+                 for number, (method, parameters) in enumerate([*requests, ("bye", {})], start=1)]
+        done = subprocess.run(self._command(["-"], None, "sharkd"), input="\n".join(lines) + "\n", capture_output=True,
+                              text=True, cwd=self.folder, timeout=TIMEOUT, check=False)
+        answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")][:len(requests)]
+        assert all("result" in answer for answer in answers), answers
+        return [answer["result"] for answer in answers]
+
+    def _command(self, arguments, config, program="tshark"):
         environment = dict(self.environment)
         if config:
             environment["XDG_CONFIG_HOME"] = str(config)
         # env sets everything after setpriv, so that a preloaded sanitizer is in tshark alone.
-        command = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), "tshark", *arguments]
+        command = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), program, *arguments]
         if self.as_root:
             command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
         return command
