@@ -8,16 +8,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from zmtp_common import several
+
 NOBODY = 65534
 DROP_PRELOAD = {"sudo", "su", "doas", "pkexec"}
 
 
 class Unreadable(Exception):
     """Why tshark could not read the capture."""
-
-
-def several(count, what):
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def run_tool(command, **keywords):

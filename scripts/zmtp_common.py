@@ -1,8 +1,13 @@
-# The files of zmtp-capture: names that nothing has yet, and a place for keys that nobody else can reach.
+# What zmtp-capture and zmtp-inject-keys share: names that no file has yet, a place for keys that nobody else can reach,
+# and words.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import shutil
 import stat
+
+
+def several(count, what):
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def create_private(path):
