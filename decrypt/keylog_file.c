@@ -113,20 +113,13 @@ static bool is_another(const struct zmtp_keylog_file *file, const struct stat *n
                            now->st_size <= file->position || !has_same_tail(file, fd));
 }
 
-static void keep_tail(struct zmtp_keylog_file *file, const char *piece, size_t len)
+/* Remembers what the text that was read ends in. */
+static void keep_tail(struct zmtp_keylog_file *file, int fd)
 {
-    size_t old = len < TAIL_SIZE ? file->tail_len : 0;
+    size_t wanted = file->position < TAIL_SIZE ? (size_t)file->position : (size_t)TAIL_SIZE;
+    ssize_t got = pread(fd, file->tail, wanted, file->position - (off_t)wanted);
 
-    if (len > TAIL_SIZE) {
-        piece += len - TAIL_SIZE;
-        len = TAIL_SIZE;
-    }
-    if (old > TAIL_SIZE - len) {
-        memmove(file->tail, file->tail + old - (TAIL_SIZE - len), TAIL_SIZE - len);
-        old = TAIL_SIZE - len;
-    }
-    memcpy(file->tail + old, piece, len);
-    file->tail_len = old + len;
+    file->tail_len = got > 0 ? (size_t)got : 0;
 }
 
 /*
@@ -155,7 +148,6 @@ static int read_up_to(struct zmtp_keylog_file *file, const struct zmtp_keylog_si
             break;
         }
         zmtp_keylog_feed(&file->log, sink, piece, (size_t)got);
-        keep_tail(file, piece, (size_t)got);
         file->position += got;
     }
     zmtp_wipe(piece, PIECE_SIZE);
@@ -177,7 +169,6 @@ static enum zmtp_keylog_file_status read_new_text(struct zmtp_keylog_file *file,
     if (is_another(file, &now, fd)) {
         zmtp_keylog_clear(&file->log);
         file->position = 0;
-        file->tail_len = 0;
     }
     file->known = true;
     file->world_readable = (now.st_mode & S_IROTH) != 0;
@@ -186,6 +177,7 @@ static enum zmtp_keylog_file_status read_new_text(struct zmtp_keylog_file *file,
     file->modified = now.st_mtim;
 
     int error = read_up_to(file, sink, fd, now.st_size);
+    keep_tail(file, fd);
     zmtp_keylog_finish(&file->log, sink, false);
     return error ? failed(file, ZMTP_KEYLOG_FILE_CANNOT_READ, error) : ZMTP_KEYLOG_FILE_READ;
 }

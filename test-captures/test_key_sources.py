@@ -14,7 +14,6 @@ from key_sources import certificate, give, inject, row, rows, text_of
 from pdml import shows
 
 SESSION = next(sample for sample in all_captures() if sample.id == "libzmq-4.3.4/curve-req-rep")
-STRANGERS = [tuple(map(z85_codec.decode, curve_keypair())) for _ in range(1500)]
 KEY_SOURCE = "zmtp.curvezmq.key_source"
 CHECK = "zmtp.curvezmq.server_key_check"
 
@@ -292,7 +291,8 @@ def test_a_saved_key_table_that_everybody_can_read_is_told(tshark, folder, serve
 # ---- More keys than can be tried ----
 
 def strangers(count):
-    return [f"CURVE_SECRET_KEY {public.hex()} {secret.hex()}" for public, secret in STRANGERS[:count]]
+    pairs = (map(z85_codec.decode, curve_keypair()) for _ in range(count))
+    return [f"CURVE_SECRET_KEY {public.hex()} {secret.hex()}" for public, secret in pairs]
 
 
 def test_with_too_many_keys_nothing_false_is_said_of_the_server_key(tshark, folder):
