@@ -16,7 +16,6 @@
 #define MAX_FILE_SIZE 65536
 #define MAX_FILES 10000 /* in a folder */
 #define MAX_TOLD_FILES 8
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 static const char *file_path = "";
 static const char *folder_path = "";
@@ -84,15 +83,6 @@ static enum read_result read_octets(const char *path, char *octets, size_t *len,
     return got < 0 ? CANNOT_READ : READ_WHOLE;
 }
 
-static bool is_json(const char *text)
-{
-    if (g_str_has_prefix(text, BYTE_ORDER_MARK))
-        text += strlen(BYTE_ORDER_MARK);
-    while (g_ascii_isspace(*text))
-        text++;
-    return *text == '{';
-}
-
 static void add_certificate(struct findings *findings, const char *path, bool world_readable,
                             const struct zmtp_certificate *certificate)
 {
@@ -127,8 +117,9 @@ static void read_file(struct findings *findings, const char *path, bool named, c
             add_fault(findings, path, why);
         return;
     }
-    status = is_json(octets) ? zmtp_certificate_from_json(octets, &certificate, &problem)
-                             : zmtp_certificate_from_zpl(octets, len, &certificate, &problem);
+    status = zmtp_certificate_from_json(octets, &certificate, &problem);
+    if (status == ZMTP_CERTIFICATE_NONE)
+        status = zmtp_certificate_from_zpl(octets, len, &certificate, &problem);
     if (status == ZMTP_CERTIFICATE_BAD) {
         add_fault(findings, path, problem.text);
     } else if (status == ZMTP_CERTIFICATE_OK) {
