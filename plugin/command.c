@@ -10,6 +10,7 @@
 
 #define PING_TTL_LEN 2
 #define PING_CONTEXT_MAX 16 /* RFC 37 "ping-context" */
+#define PADDED_NAME_LEN 8
 
 static int hf_command_name = -1;
 static int hf_command_name_length = -1;
@@ -22,6 +23,7 @@ static int hf_group = -1;
 static int hf_role = -1;
 static expert_field ei_command_malformed = EI_INIT;
 static expert_field ei_command_unknown = EI_INIT;
+static expert_field ei_command_padded = EI_INIT;
 static expert_field ei_error_name = EI_INIT;
 static expert_field ei_error_length = EI_INIT;
 
@@ -35,12 +37,15 @@ void zmtp_malformed(struct zmtp_ctx *ctx, proto_item *item, const char *format, 
     va_end(args);
 }
 
-void zmtp_show_role(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb)
+void zmtp_show_role_as(proto_tree *tree, tvbuff_t *tvb, const char *role)
 {
-    const char *role = zmtp_sender_role(ctx);
-
     if (role)
         proto_item_set_generated(proto_tree_add_string(tree, hf_role, tvb, 0, 0, role));
+}
+
+void zmtp_show_role(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb)
+{
+    zmtp_show_role_as(tree, tvb, zmtp_sender_role(ctx));
 }
 
 proto_item *zmtp_add_command_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
@@ -55,12 +60,12 @@ proto_item *zmtp_add_command_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff
 /* SUBSCRIBE, CANCEL: RFC 37 "subscribe", "cancel". */
 static void dissect_subscribe(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
 {
-    zmtp_show_subscription(ctx, tree, data, false);
+    zmtp_show_subscription(ctx, tree, data, ZMTP_SUBSCRIBE);
 }
 
 static void dissect_cancel(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
 {
-    zmtp_show_subscription(ctx, tree, data, true);
+    zmtp_show_subscription(ctx, tree, data, ZMTP_CANCEL);
 }
 
 static void show_group(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
@@ -201,6 +206,60 @@ static bool dissect_broken_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_
     return true;
 }
 
+static void show_unknown(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
+{
+    if (tvb_reported_length(data) > 0)
+        proto_tree_add_item(tree, hf_command_data, data, 0, -1, ENC_NA);
+    expert_add_info_format(ctx->pinfo, ctx->root, &ei_command_unknown,
+                           "Command %s is not known for mechanism %s", name,
+                           zmtp_conn_mechanism(ctx)->name);
+    zmtp_info_add_format(ctx, "%s (unknown command)", name);
+}
+
+/* The texts of RFC 24, 25 and 38 give commands a name of 8 characters, padded with blanks, in front
+ * of which the length octet may stand or not.  Returns the name and where it begins; NULL: this is
+ * none of those. */
+static const char *padded_name(tvbuff_t *body, unsigned *name_at)
+{
+    static const struct {
+        char padded[PADDED_NAME_LEN + 1];
+        const char *name;
+    } names[] = {{"HELLO   ", "HELLO"}, {"WELCOME ", "WELCOME"}, {"INITIATE", "INITIATE"},
+                 {"READY   ", "READY"}, {"MESSAGE ", "MESSAGE"}, {"ERROR   ", "ERROR"}};
+
+    *name_at = tvb_captured_length(body) > 0 && tvb_get_uint8(body, 0) == PADDED_NAME_LEN ? 1 : 0;
+    if (tvb_captured_length(body) < *name_at + PADDED_NAME_LEN)
+        return NULL;
+    for (size_t i = 0; i < array_length(names); i++) {
+        if (tvb_memeql(body, (int)*name_at, (const uint8_t *)names[i].padded, PADDED_NAME_LEN) == 0)
+            return *name_at && strlen(names[i].name) == PADDED_NAME_LEN ? NULL : names[i].name;
+    }
+    return NULL;
+}
+
+/* Name, data: the mechanism's, or one that all have.  False: it is known to neither. */
+static bool dissect_padded(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body)
+{
+    const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
+    unsigned name_at;
+    const char *name = padded_name(body, &name_at);
+    tvbuff_t *data;
+    proto_item *item;
+
+    if (!name)
+        return false;
+    data = tvb_new_subset_remaining(body, (int)(name_at + PADDED_NAME_LEN));
+    item = proto_tree_add_string(tree, hf_command_name, body, (int)name_at, PADDED_NAME_LEN, name);
+    expert_add_info(ctx->pinfo, item, &ei_command_padded);
+    proto_item_append_text(ctx->root, ", %s%s", mechanism->prefix, name);
+    if (mechanism->command && mechanism->command(ctx, tree, data, name))
+        return true;
+    zmtp_show_role(ctx, tree, body);
+    if (!dissect_common(ctx, tree, data, name))
+        show_unknown(ctx, tree, data, name);
+    return true;
+}
+
 void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, bool outer)
 {
     const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
@@ -209,7 +268,7 @@ void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
     const char *name;
     tvbuff_t *data;
 
-    if (dissect_broken_error(ctx, tree, body))
+    if (dissect_broken_error(ctx, tree, body) || (outer && dissect_padded(ctx, tree, body)))
         return;
     if (name_len == 0 || name_len + 1 > len) {
         if (len > 0)
@@ -232,15 +291,10 @@ void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
     }
     proto_item_append_text(ctx->root, ", %s", name);
     zmtp_show_role(ctx, tree, body);
-    if (outer && mechanism->always_protected && zmtp_handshake_over(ctx))
+    if (outer && mechanism->protects && mechanism->protects(ctx) && zmtp_handshake_over(ctx))
         zmtp_mark_unprotected(ctx, ctx->root);
-    if (dissect_common(ctx, tree, data, name))
-        return;
-    if (tvb_reported_length(data) > 0)
-        proto_tree_add_item(tree, hf_command_data, data, 0, -1, ENC_NA);
-    expert_add_info_format(ctx->pinfo, ctx->root, &ei_command_unknown,
-                           "Command %s is not known for mechanism %s", name, mechanism->name);
-    zmtp_info_add_format(ctx, "%s (unknown command)", name);
+    if (!dissect_common(ctx, tree, data, name))
+        show_unknown(ctx, tree, data, name);
 }
 
 void zmtp_register_command(const struct zmtp_registry *registry)
@@ -276,6 +330,11 @@ void zmtp_register_command(const struct zmtp_registry *registry)
          {"zmtp.command.malformed", PI_MALFORMED, PI_ERROR, "Malformed command", EXPFILL}},
         {&ei_command_unknown,
          {"zmtp.command.unknown", PI_UNDECODED, PI_NOTE, "Unknown command", EXPFILL}},
+        {&ei_command_padded,
+         {"zmtp.command.padded_name", PI_PROTOCOL, PI_NOTE,
+          "A name padded to 8 characters, as the texts of RFC 24, 25 and 38 have it. libzmq sends "
+          "the length of the name and the bare name, and closes the connection at this",
+          EXPFILL}},
         {&ei_error_name,
          {"zmtp.error.name", PI_PROTOCOL, PI_NOTE,
           "ERROR sent as \"^RROR\" without a name length: a defect of libzmq 4.3.4 and 4.3.5; "

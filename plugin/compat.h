@@ -35,6 +35,9 @@ typedef gboolean zmtp_bool;
 #define ZMTP_FALSE FALSE
 #define tvb_get_uint8 tvb_get_guint8
 #define zmtp_format_text(scope, text, len) format_text((scope), (const guchar *)(text), (len))
+/* packet-gssapi.h of 4.0 names these and declares them nowhere. */
+typedef struct _dcerpc_info dcerpc_info;
+typedef struct _dcerpc_auth_info dcerpc_auth_info;
 #endif
 
 #endif

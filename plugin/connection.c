@@ -11,20 +11,40 @@ static int hf_handshake_result = -1;
 
 /* ---- Connections ---- */
 
+struct zmtp_conn_state {
+    struct zmtp_conn_state *next;
+    const struct zmtp_mechanism *mechanism;
+    void (*free_state)(void *state);
+    void *state;
+};
+
 static zmtp_bool on_file_closed(wmem_allocator_t *scope _U_, wmem_cb_event_t event _U_,
                                 void *user_data)
 {
-    struct zmtp_conn *conn = (struct zmtp_conn *)user_data;
+    struct zmtp_conn_state *entry = (struct zmtp_conn_state *)user_data;
 
-    conn->free_state(conn->state);
+    entry->free_state(entry->state);
     return ZMTP_FALSE;
 }
 
-void zmtp_conn_set_state(struct zmtp_conn *conn, void *state, void (*free_state)(void *state))
+void *zmtp_conn_state(struct zmtp_conn *conn, const struct zmtp_mechanism *mechanism, size_t size,
+                      void (*free_state)(void *state))
 {
-    conn->state = state;
-    conn->free_state = free_state;
-    wmem_register_callback(wmem_file_scope(), on_file_closed, conn);
+    struct zmtp_conn_state *entry = conn->states;
+
+    while (entry && entry->mechanism != mechanism)
+        entry = entry->next;
+    if (!entry) {
+        entry = wmem_new(wmem_file_scope(), struct zmtp_conn_state);
+        entry->next = conn->states;
+        entry->mechanism = mechanism;
+        entry->free_state = free_state;
+        entry->state = wmem_alloc0(wmem_file_scope(), size);
+        conn->states = entry;
+        if (free_state)
+            wmem_register_callback(wmem_file_scope(), on_file_closed, entry);
+    }
+    return entry->state;
 }
 
 /* Connections of one TCP conversation, by the number of the packet that began each: several follow
@@ -164,6 +184,11 @@ bool zmtp_sender_subscribes(const struct zmtp_ctx *ctx)
 {
     /* Only SUB and XSUB talk to PUB and XPUB (RFC 29), so the other side's type tells as well. */
     return peer_is(ctx, ctx->peer, "SUB", "XSUB") || peer_is(ctx, ctx->other, "PUB", "XPUB");
+}
+
+bool zmtp_sender_is_sub(const struct zmtp_ctx *ctx)
+{
+    return peer_is(ctx, ctx->peer, "SUB", "SUB");
 }
 
 /* ---- Outcome of the handshake ---- */

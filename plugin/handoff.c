@@ -139,17 +139,20 @@ static dissector_handle_t payload_handle(struct zmtp_ctx *ctx)
     return ctx->payload_handle;
 }
 
-static void run_dissector(struct zmtp_ctx *ctx, tvbuff_t *payload)
+static void dissect_handed_off(struct zmtp_ctx *ctx, tvbuff_t *payload, proto_tree *tree,
+                               void *data _U_)
 {
     dissector_handle_t handle = payload_handle(ctx);
     heur_dtbl_entry_t *entry;
 
-    if (handle && call_dissector_only(handle, payload, ctx->pinfo, ctx->top, NULL) > 0)
+    if (handle && call_dissector_only(handle, payload, ctx->pinfo, tree, NULL) > 0)
         return;
-    (void)dissector_try_heuristic(heuristics, payload, ctx->pinfo, ctx->top, &entry, NULL);
+    (void)dissector_try_heuristic(heuristics, payload, ctx->pinfo, tree, &entry, NULL);
 }
 
-/* What a payload's dissector may change of the packet, or leave changed by an exception. */
+/* ---- Other people's dissectors ---- */
+
+/* What one of them may change of the packet, or leave changed by an exception. */
 struct saved_packet {
     zmtp_bool info_writable;
     zmtp_bool protocol_writable;
@@ -194,31 +197,38 @@ static void restore_packet(packet_info *pinfo, const struct saved_packet *saved)
         wmem_list_remove_frame(pinfo->layers, wmem_list_tail(pinfo->layers));
 }
 
-void zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload)
+void zmtp_call_apart(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
+                     void (*call)(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
+                                  void *data),
+                     void *data)
 {
     packet_info *pinfo = ctx->pinfo;
     struct saved_packet saved;
 
-    if (tvb_reported_length(payload) == 0)
-        return;
     save_packet(pinfo, &saved);
     /* The columns tell of ZMTP: one packet can hold many payloads. */
     col_set_writable(pinfo->cinfo, COL_INFO, ZMTP_FALSE);
     col_set_writable(pinfo->cinfo, COL_PROTOCOL, ZMTP_FALSE);
     TRY
     {
-        run_dissector(ctx, payload);
+        call(ctx, tvb, tree, data);
     }
     CATCH_BOUNDS_AND_DISSECTOR_ERRORS
     {
-        /* The payload is whole: whatever is wrong, it is the payload's own. */
-        show_exception(payload, pinfo, ctx->top, EXCEPT_CODE, GET_MESSAGE);
+        show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
     }
     FINALLY
     {
         restore_packet(pinfo, &saved);
     }
     ENDTRY;
+}
+
+void zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload)
+{
+    /* The payload is whole: whatever is wrong with it is its own. */
+    if (tvb_reported_length(payload) > 0)
+        zmtp_call_apart(ctx, payload, ctx->top, dissect_handed_off, NULL);
 }
 
 void zmtp_register_handoff_tables(const struct zmtp_registry *registry)

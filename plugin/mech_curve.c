@@ -88,10 +88,8 @@ static void free_state(void *data)
 
 static struct curve_state *state_of(struct zmtp_ctx *ctx)
 {
-    if (!ctx->conn->state)
-        zmtp_conn_set_state(ctx->conn, wmem_new0(wmem_file_scope(), struct curve_state),
-                            free_state);
-    return (struct curve_state *)ctx->conn->state;
+    return (struct curve_state *)zmtp_conn_state(ctx->conn, &zmtp_mechanism_curve,
+                                                 sizeof(struct curve_state), free_state);
 }
 
 /* The session of the handshake in which `client_dir` is the client's direction. */
@@ -475,25 +473,7 @@ static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *ope
         zmtp_dissect_payload(ctx, tree, payload, more, ZMTP_DECRYPTED);
 }
 
-/* A box that stays closed may have held any part of a message, so part numbers are lost with it; a
- * memo tells a later visit where they were. */
-static void count_parts(struct zmtp_ctx *ctx, bool opened)
-{
-    int32_t memo;
-
-    if (!ctx->first_pass) {
-        if (opened && zmtp_memo_get(ctx->pinfo, ZMTP_MEMO_PART_LOST, ctx->seq, &memo))
-            ctx->part = -1;
-    } else if (!opened) {
-        ctx->peer->unopened = true;
-    } else if (ctx->peer->unopened) {
-        ctx->peer->unopened = false;
-        ctx->part = -1;
-        zmtp_memo_put(ctx->pinfo, ZMTP_MEMO_PART_LOST, ctx->seq, 0);
-    }
-}
-
-static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
+static bool curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
                           bool outer_command _U_)
 {
     unsigned len = tvb_reported_length(body);
@@ -511,7 +491,7 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
                        "CURVE MESSAGE has %u octets and should have at least %u (RFC 26)", len,
                        box_at + MESSAGE_BOX_MIN);
         zmtp_info_add(ctx, "CURVE MESSAGE (malformed)");
-        return;
+        return true;
     }
     if (whole)
         result = zmtp_curve_open_message(session, ctx->pinfo->num, &sender,
@@ -519,7 +499,7 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
                                          tvb_get_ptr(body, (int)box_at, (int)box_len), box_len,
                                          zmtp_plaintext_room(ctx, box_len - ZMTP_BOX_OVERHEAD));
     opened = result.status == ZMTP_BOX_OPENED;
-    count_parts(ctx, opened);
+    zmtp_count_protected(ctx, opened);
     if (!opened) {
         zmtp_show_role(ctx, tree, body);
         proto_item_append_text(ctx->root, ", CURVE MESSAGE, %u octets (%s)",
@@ -536,6 +516,12 @@ static void curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
             ctx, tree,
             zmtp_plaintext_keep(ctx, box_len - ZMTP_BOX_OVERHEAD, "Decrypted CURVE MESSAGE"));
     }
+    return true;
+}
+
+static bool curve_protects(const struct zmtp_ctx *ctx _U_)
+{
+    return true;
 }
 
 /* ---- Without a greeting ---- */
@@ -654,7 +640,7 @@ const struct zmtp_mechanism zmtp_mechanism_curve = {
     .name = "CURVE",
     .prefix = "CURVE ",
     .claims = curve_claims,
-    .always_protected = true,
+    .protects = curve_protects,
     .command = curve_command,
     .protected_frame = curve_message,
     .register_fields = curve_register,

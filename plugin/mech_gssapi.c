@@ -2,95 +2,437 @@
  *
  *   client: INITIATE (4-octet length, token)   server: INITIATE (token), as often as GSS-API asks
  *   client: an empty command                   both: READY
- * With encryption everything after that, READY too, is a MESSAGE: 4-octet length, wrapped token.
+ *
+ * In plaintext mode READY and traffic are as with NULL.  With encryption everything after the
+ * tokens, READY too, is a MESSAGE: 4-octet length, Wrap token; in the token flags 1, payload.
  * READY is told from traffic by the COMMAND flag of its frame.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "zmtp.h"
+#include "mech_gssapi.h"
 
-#define MESSAGE_NAME_LEN 7
+#define NAME_LEN 8 /* "\x07MESSAGE" */
 #define TOKEN_LENGTH_LEN 4
+
+#define PAYLOAD_MORE 0x01 /* libzmq; the last two since 4.3.6 */
+#define PAYLOAD_COMMAND 0x02
+#define PAYLOAD_SUBSCRIBE 0x04
+#define PAYLOAD_CANCEL 0x08
+
+#define READY_METADATA_AT 7 /* behind flags and "\x05READY" */
 
 static int hf_token = -1;
 static int hf_token_length = -1;
+static int hf_sealed = -1;
 static int hf_decrypted = -1;
+static int hf_not_decrypted = -1;
+static int hf_payload_flags = -1;
+static int hf_payload_more = -1;
+static int hf_payload_command = -1;
+static int hf_payload_subscribe = -1;
+static int hf_payload_cancel = -1;
+static int ett_token = -1;
+static int ett_payload_flags = -1;
+static expert_field ei_empty_command = EI_INIT;
+static expert_field ei_rfc_38 = EI_INIT;
+static expert_field ei_damaged = EI_INIT;
+static expert_field ei_excess_unknown = EI_INIT;
+static expert_field ei_subscription_kind = EI_INIT;
 
-/* 4-octet length, token.  Returns the token's length, or -1. */
-static int dissect_token(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, unsigned offset)
+/* ---- The connection ---- */
+
+/* A place in the capture; frame 0: not seen. */
+struct place {
+    uint32_t frame;
+    uint32_t seq;
+};
+
+struct gssapi_state {
+    uint32_t initiate_frame[2]; /* the client's, the server's first whole INITIATE; 0: not seen */
+    struct place clear[2];      /* by direction: READY in the clear, that is plaintext mode */
+    struct place wrapped[2];    /* by direction: the first MESSAGE */
+    struct place opened;        /* the first token that was opened */
+    uint32_t excess_frame;      /* where excess was learned; 0: it is not known */
+    unsigned excess;            /* octets too many, see zmtp_gss_is_excess */
+};
+
+static struct gssapi_state *state_of(const struct zmtp_ctx *ctx)
 {
-    unsigned there = tvb_reported_length(tvb) - offset;
-    uint32_t len;
+    return (struct gssapi_state *)zmtp_conn_state(ctx->conn, &zmtp_mechanism_gssapi,
+                                                  sizeof(struct gssapi_state), NULL);
+}
 
-    if (there < TOKEN_LENGTH_LEN ||
-        (len = tvb_get_ntohl(tvb, (int)offset)) != there - TOKEN_LENGTH_LEN) {
+static void remember(const struct zmtp_ctx *ctx, struct place *place)
+{
+    if (ctx->first_pass && !place->frame) {
+        place->frame = ctx->pinfo->num;
+        place->seq = ctx->seq;
+    }
+}
+
+/* Whether the frame being dissected comes after the place, which may be in the same packet. */
+static bool is_behind(const struct zmtp_ctx *ctx, const struct place *place)
+{
+    if (place->frame == ctx->pinfo->num)
+        return (int32_t)(ctx->seq - place->seq) > 0;
+    return place->frame && place->frame < ctx->pinfo->num;
+}
+
+static bool plaintext_mode(const struct zmtp_ctx *ctx)
+{
+    return is_behind(ctx, &state_of(ctx)->clear[ctx->dir]);
+}
+
+static bool gssapi_protects(const struct zmtp_ctx *ctx)
+{
+    return !plaintext_mode(ctx) && is_behind(ctx, &state_of(ctx)->wrapped[ctx->dir]);
+}
+
+static void learn_role(struct zmtp_ctx *ctx, enum zmtp_gss_sender sender)
+{
+    if (sender != ZMTP_GSS_SENDER_UNKNOWN)
+        zmtp_learn_client(ctx, sender == ZMTP_GSS_INITIATOR);
+}
+
+/* ---- Tokens ---- */
+
+/* The token that follows its 4-octet length; bare: where the length is missing it is the whole
+ * rest (as one can read RFC 38).  NULL: there is none. */
+static tvbuff_t *show_token(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigned offset,
+                            bool bare, proto_tree **token_tree)
+{
+    unsigned there = tvb_reported_length(data) - offset;
+    bool has_length =
+        there >= TOKEN_LENGTH_LEN && tvb_get_ntohl(data, (int)offset) == there - TOKEN_LENGTH_LEN;
+    tvbuff_t *token;
+    proto_item *item;
+
+    if (!has_length && !bare) {
         zmtp_malformed(ctx, ctx->root,
                        "The token's 4-octet length does not fit the %u octets that are there",
                        there);
-        return -1;
+        return NULL;
     }
-    proto_tree_add_item(tree, hf_token_length, tvb, (int)offset, TOKEN_LENGTH_LEN, ENC_BIG_ENDIAN);
-    offset += TOKEN_LENGTH_LEN;
-    proto_tree_add_item(tree, hf_token, tvb, (int)offset,
-                        tvb_captured_length_remaining(tvb, (int)offset), ENC_NA);
-    return (int)len;
+    if (has_length) {
+        proto_tree_add_item(tree, hf_token_length, data, (int)offset, TOKEN_LENGTH_LEN,
+                            ENC_BIG_ENDIAN);
+        offset += TOKEN_LENGTH_LEN;
+    }
+    token = tvb_new_subset_remaining(data, (int)offset);
+    item = proto_tree_add_item(tree, hf_token, token, 0, (int)tvb_captured_length(token), ENC_NA);
+    *token_tree = proto_item_add_subtree(item, ett_token);
+    return token;
+}
+
+/* INITIATE, and HELLO of RFC 38. */
+static void dissect_handshake(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                              const char *name)
+{
+    bool hello = strcmp(name, "HELLO") == 0;
+    struct gssapi_state *state = state_of(ctx);
+    struct zmtp_gss_header header;
+    proto_tree *token_tree;
+    tvbuff_t *token = show_token(ctx, tree, data, 0, hello, &token_tree);
+    const char *role;
+    uint32_t *seen;
+
+    if (!token) {
+        zmtp_info_add_format(ctx, "GSSAPI %s (malformed)", name);
+        return;
+    }
+    if (!zmtp_gss_read_header(token, &header))
+        zmtp_malformed(ctx, ctx->root, "The token says that it is longer than the command");
+    else if (tvb_captured_length(token) > 0)
+        zmtp_gss_dissect_token(ctx, token_tree, token);
+    /* A token that does not tell: the first is the client's. */
+    learn_role(ctx, header.sender == ZMTP_GSS_SENDER_UNKNOWN && ctx->peer->saw_start
+                        ? ZMTP_GSS_INITIATOR
+                        : header.sender);
+    /* Where both are clients, the second has the first one's role against it but not its token. */
+    role = zmtp_sender_role(ctx);
+    if (header.sender != ZMTP_GSS_SENDER_UNKNOWN)
+        role = header.sender == ZMTP_GSS_INITIATOR ? "client" : "server";
+    zmtp_show_role_as(tree, data, role);
+    seen = &state->initiate_frame[role && *role == 's'];
+    if (ctx->first_pass && !*seen && tvb_captured_length(token) == tvb_reported_length(token))
+        *seen = ctx->pinfo->num;
+    zmtp_info_add_format(ctx, "GSSAPI %s %s%s%u byte token", name, header.name ? header.name : "",
+                         header.name ? ", " : "", tvb_reported_length(token));
+}
+
+static void dissect_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+                          const char *protection)
+{
+    wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "GSSAPI READY");
+
+    zmtp_dissect_metadata(ctx, tree, data, 0, summary);
+    wmem_strbuf_append(summary, protection);
+    zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
+    zmtp_ready_seen(ctx, true);
+}
+
+/* ---- What was in a token ---- */
+
+/* Where the metadata of a sealed READY end, the rest must be octets too many.  -1: nothing can be
+ * learned, for these are no metadata. */
+static int excess_of_ready(tvbuff_t *token, tvbuff_t *plain)
+{
+    unsigned end = tvb_captured_length(plain);
+    unsigned offset = READY_METADATA_AT;
+
+    while (offset < end) {
+        unsigned name_len = tvb_get_uint8(plain, (int)offset);
+        unsigned value_at = offset + 1 + name_len + 4;
+        unsigned excess = zmtp_gss_is_excess(token, plain, offset);
+        uint32_t value_len;
+
+        if (excess)
+            return (int)excess;
+        if (name_len == 0 || value_at > end ||
+            (value_len = tvb_get_ntohl(plain, (int)(value_at - 4))) > end - value_at)
+            return -1;
+        offset = value_at + value_len;
+    }
+    return 0;
+}
+
+/* How many octets too many the sealed tokens of this connection will have. */
+static void learn_excess(const struct zmtp_ctx *ctx, tvbuff_t *token,
+                         const struct zmtp_gss_header *header, tvbuff_t *plain)
+{
+    struct gssapi_state *state = state_of(ctx);
+    int excess;
+
+    if (!ctx->first_pass || state->excess_frame || !header->cfx)
+        return;
+    /* One that is only signed tells the length of its checksum. */
+    excess = header->sealed ? excess_of_ready(token, plain)
+                            : header->extra_count - ZMTP_GSS_USUAL_CHECKSUM;
+    if (excess < 0)
+        return;
+    state->excess = (unsigned)excess;
+    state->excess_frame = ctx->pinfo->num;
+}
+
+static bool is_ready(tvbuff_t *plain)
+{
+    static const uint8_t ready[] = {5, 'R', 'E', 'A', 'D', 'Y'};
+
+    return tvb_captured_length(plain) >= READY_METADATA_AT &&
+           tvb_memeql(plain, 1, ready, sizeof ready) == 0;
+}
+
+/* The plaintext without the octets too many, which are never guessed from a payload. */
+static tvbuff_t *without_excess(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
+                                const struct zmtp_gss_header *header, tvbuff_t *plain)
+{
+    const struct gssapi_state *state = state_of(ctx);
+    unsigned len = tvb_captured_length(plain);
+
+    if (!header->cfx || !header->sealed)
+        return plain;
+    if (!state->excess_frame || state->excess_frame > ctx->pinfo->num) {
+        if ((len > 4 && zmtp_gss_is_excess(token, plain, len - 4)) ||
+            (len > 12 && zmtp_gss_is_excess(token, plain, len - 12)))
+            proto_tree_add_expert(tree, ctx->pinfo, &ei_excess_unknown, token, 0, 0);
+        return plain;
+    }
+    return len > state->excess ? tvb_new_subset_length(plain, 0, (int)(len - state->excess))
+                               : plain;
+}
+
+/* A plaintext in the data source for those of this call. */
+static tvbuff_t *keep(struct zmtp_ctx *ctx, tvbuff_t *plain)
+{
+    unsigned len = tvb_captured_length(plain);
+
+    tvb_memcpy(plain, zmtp_plaintext_room(ctx, len), 0, len);
+    return zmtp_plaintext_keep(ctx, len, "Decrypted GSSAPI MESSAGE");
+}
+
+/* libzmq 4.3.3 to 4.3.5 lose what kind of thing a subscription is, and send the bare topic. */
+static bool lost_its_kind(const struct zmtp_ctx *ctx, uint8_t flags)
+{
+    return (flags & (PAYLOAD_MORE | PAYLOAD_COMMAND)) == 0 && zmtp_sender_is_sub(ctx) &&
+           zmtp_conn_version(ctx) >= ZMTP_3_1;
+}
+
+static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
+                           enum zmtp_protection protection)
+{
+    static int *const flag_fields[] = {&hf_payload_cancel, &hf_payload_subscribe,
+                                       &hf_payload_command, &hf_payload_more, NULL};
+    uint8_t flags = tvb_get_uint8(opened, 0);
+    tvbuff_t *payload = tvb_new_subset_remaining(opened, 1);
+
+    proto_tree_add_bitmask(tree, opened, 0, hf_payload_flags, ett_payload_flags, flag_fields,
+                           ENC_NA);
+    if (flags & PAYLOAD_COMMAND) {
+        zmtp_dissect_command(ctx, tree, payload, false);
+    } else if (flags & (PAYLOAD_SUBSCRIBE | PAYLOAD_CANCEL)) {
+        zmtp_dissect_subscription(ctx, tree, payload,
+                                  flags & PAYLOAD_CANCEL ? ZMTP_CANCEL : ZMTP_SUBSCRIBE);
+    } else if (lost_its_kind(ctx, flags)) {
+        zmtp_dissect_subscription(ctx, tree, payload, ZMTP_SUBSCRIBE_OR_CANCEL);
+        expert_add_info(ctx->pinfo, ctx->root, &ei_subscription_kind);
+    } else {
+        zmtp_dissect_payload(ctx, tree, payload, (flags & PAYLOAD_MORE) != 0, protection);
+    }
+}
+
+static void dissect_opened_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
+                                 const char *protection)
+{
+    proto_tree_add_item(tree, hf_payload_flags, opened, 0, 1, ENC_NA);
+    zmtp_add_command_name(ctx, tree, opened, 1, READY_METADATA_AT - 2);
+    dissect_ready(ctx, tree, tvb_new_subset_remaining(opened, READY_METADATA_AT), protection);
+}
+
+static void show_closed(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
+                        const struct zmtp_gss_header *header, bool outer_command)
+{
+    const struct gssapi_state *state = state_of(ctx);
+    struct zmtp_gss_known known = {
+        .ap_req_frame = state->initiate_frame[0] <= ctx->pinfo->num ? state->initiate_frame[0] : 0,
+        .ap_rep = state->initiate_frame[1] && state->initiate_frame[1] <= ctx->pinfo->num,
+        .others_opened = is_behind(ctx, &state->opened),
+    };
+    const char *why = zmtp_gss_why_not(ctx, token, header, &known);
+    bool whole = tvb_captured_length(token) == tvb_reported_length(token);
+    proto_item *item;
+
+    item = proto_tree_add_string(tree, hf_not_decrypted, token, 0, 0, why);
+    proto_item_set_generated(item);
+    if (known.others_opened && whole && header->sealed)
+        expert_add_info(ctx->pinfo, item, &ei_damaged);
+    zmtp_show_role(ctx, ctx->tree, token);
+    proto_item_append_text(ctx->root, ", GSSAPI %s, %u byte token (%s)",
+                           outer_command ? "READY" : "MESSAGE", tvb_reported_length(token),
+                           whole ? "encrypted" : "cut short in the capture");
+    if (outer_command) {
+        zmtp_info_add(ctx, "GSSAPI READY (encrypted)");
+        zmtp_ready_seen(ctx, true);
+    } else {
+        zmtp_info_add_data(ctx, 0, false, tvb_reported_length(token), NULL, ZMTP_ENCRYPTED);
+    }
+}
+
+/* A token with a payload; outer_command: its frame had the COMMAND flag. */
+static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
+                            proto_tree *token_tree, bool outer_command)
+{
+    struct gssapi_state *state = state_of(ctx);
+    struct zmtp_gss_header header;
+    tvbuff_t *plain = NULL;
+    bool ready;
+
+    if (zmtp_gss_read_header(token, &header) && tvb_captured_length(token) > 0)
+        plain = zmtp_gss_unwrap(ctx, token_tree, token, &header);
+    if (plain && tvb_captured_length(plain) == 0)
+        plain = NULL;
+    learn_role(ctx, header.sender);
+    remember(ctx, &state->wrapped[ctx->dir]);
+    if (header.wrap)
+        proto_item_set_generated(
+            proto_tree_add_boolean(token_tree, hf_sealed, token, 0, 0, header.sealed));
+    if (header.sealed || !plain)
+        proto_item_set_generated(
+            proto_tree_add_boolean(token_tree, hf_decrypted, token, 0, 0, plain != NULL));
+    ready = plain ? outer_command && is_ready(plain) : outer_command;
+    if (!ready)
+        zmtp_count_protected(ctx, plain != NULL);
+    if (!plain) {
+        show_closed(ctx, token_tree, token, &header, outer_command);
+        return;
+    }
+    if (header.sealed)
+        remember(ctx, &state->opened);
+    if (ready)
+        learn_excess(ctx, token, &header, plain);
+    plain = without_excess(ctx, token_tree, token, &header, plain);
+    if (header.sealed)
+        plain = keep(ctx, plain);
+    if (ready) {
+        proto_item_append_text(ctx->root, ", GSSAPI READY");
+        zmtp_show_role(ctx, tree, token);
+        dissect_opened_ready(ctx, tree, plain, header.sealed ? " (decrypted)" : " (signed)");
+    } else {
+        dissect_opened(ctx, tree, plain, header.sealed ? ZMTP_DECRYPTED : ZMTP_CLEAR);
+    }
+}
+
+/* ---- Frames ---- */
+
+static void show_empty_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
+{
+    expert_add_info(ctx->pinfo, ctx->root, &ei_empty_command);
+    proto_item_append_text(ctx->root, ", GSSAPI empty command");
+    zmtp_show_role(ctx, tree, data);
+    zmtp_info_add(ctx, "GSSAPI empty command");
+}
+
+/* RFC 38 "command bodies": what libzmq never sends in this form. */
+static void dissect_rfc_38(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
+{
+    proto_tree *token_tree;
+    tvbuff_t *token;
+
+    expert_add_info(ctx->pinfo, ctx->root, &ei_rfc_38);
+    if (strcmp(name, "HELLO") == 0) {
+        dissect_handshake(ctx, tree, data, name);
+        return;
+    }
+    token = show_token(ctx, tree, data, 0, true, &token_tree);
+    if (token)
+        dissect_message(ctx, tree, token, token_tree, false);
 }
 
 static bool gssapi_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
 {
     if (strcmp(name, "INITIATE") == 0) {
-        int len;
-
-        zmtp_learn_client(ctx, true); /* the first INITIATE is the client's */
+        dissect_handshake(ctx, tree, data, name);
+    } else if (strcmp(name, "READY") == 0) {
+        remember(ctx, &state_of(ctx)->clear[ctx->dir]);
         zmtp_show_role(ctx, tree, data);
-        len = dissect_token(ctx, tree, data, 0);
-        zmtp_info_add_format(ctx, "GSSAPI INITIATE%s, %d byte token", len < 0 ? " (malformed)" : "",
-                             MAX(len, 0));
-        return true;
+        dissect_ready(ctx, tree, data, "");
+    } else if (*name == '\0' && tvb_reported_length(data) == 0) {
+        show_empty_command(ctx, tree, data);
+    } else if (strcmp(name, "HELLO") == 0 || strcmp(name, "MESSAGE") == 0) {
+        dissect_rfc_38(ctx, tree, data, name);
+    } else {
+        return false;
     }
-    if (strcmp(name, "READY") == 0) {
-        wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "GSSAPI READY");
-
-        zmtp_show_role(ctx, tree, data);
-        zmtp_dissect_metadata(ctx, tree, data, 0, summary);
-        zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
-        zmtp_ready_seen(ctx, true);
-        return true;
-    }
-    if (*name == '\0' && tvb_reported_length(data) == 0) {
-        proto_item_append_text(ctx->root, ", GSSAPI empty command");
-        zmtp_show_role(ctx, tree, data);
-        zmtp_info_add(ctx, "GSSAPI empty command");
-        return true;
-    }
-    return false;
+    return true;
 }
 
 /* MESSAGE whose token length fits the frame. */
 static bool gssapi_claims(tvbuff_t *tvb, unsigned body, uint64_t body_len)
 {
-    unsigned token_at = body + 1 + MESSAGE_NAME_LEN;
-    unsigned behind = 1 + MESSAGE_NAME_LEN + TOKEN_LENGTH_LEN;
+    unsigned token_at = body + NAME_LEN;
+    unsigned behind = NAME_LEN + TOKEN_LENGTH_LEN;
 
     return body_len >= behind && tvb_captured_length(tvb) >= body + behind &&
            zmtp_is_protected(tvb, body) && tvb_get_ntohl(tvb, (int)token_at) == body_len - behind;
 }
 
-static void gssapi_protected(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
-                             bool outer_command)
+static bool gssapi_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
+                           bool outer_command)
 {
-    const char *what = outer_command ? "READY" : "MESSAGE";
-    int len;
+    proto_tree *token_tree;
+    tvbuff_t *token;
 
-    zmtp_add_command_name(ctx, tree, body, 0, MESSAGE_NAME_LEN);
-    proto_item_append_text(ctx->root, ", GSSAPI %s (encrypted)", what);
-    zmtp_show_role(ctx, tree, body);
-    len = dissect_token(ctx, tree, body, 1 + MESSAGE_NAME_LEN);
-    proto_item_set_generated(proto_tree_add_boolean(tree, hf_decrypted, body, 0, 0, 0));
-    zmtp_info_add_format(ctx, "GSSAPI %s, %d byte token (encrypted)", what, MAX(len, 0));
-    if (outer_command)
-        zmtp_ready_seen(ctx, true);
+    if (plaintext_mode(ctx))
+        return false; /* an application's own words */
+    zmtp_add_command_name(ctx, tree, body, 0, NAME_LEN - 1);
+    token = show_token(ctx, tree, body, NAME_LEN, false, &token_tree);
+    if (token)
+        dissect_message(ctx, tree, token, token_tree, outer_command);
+    else
+        zmtp_info_add(ctx, "GSSAPI MESSAGE (malformed)");
+    return true;
 }
+
+/* ---- Registration ---- */
 
 static void gssapi_register(const struct zmtp_registry *registry)
 {
@@ -98,19 +440,72 @@ static void gssapi_register(const struct zmtp_registry *registry)
         {&hf_token_length,
          {"Token length", "zmtp.gssapi.token.length", FT_UINT32, BASE_DEC, NULL, 0x0, NULL, HFILL}},
         {&hf_token, {"Token", "zmtp.gssapi.token", FT_BYTES, BASE_NONE, NULL, 0x0, NULL, HFILL}},
+        {&hf_sealed,
+         {"Sealed", "zmtp.gssapi.sealed", FT_BOOLEAN, BASE_NONE, TFS(&tfs_yes_no), 0x0,
+          "Whether the data in the token are encrypted, or only signed", HFILL}},
         {&hf_decrypted,
          {"Decrypted", "zmtp.gssapi.decrypted", FT_BOOLEAN, BASE_NONE, TFS(&tfs_yes_no), 0x0,
           "Whether the token could be opened", HFILL}},
+        {&hf_not_decrypted,
+         {"Not decrypted", "zmtp.gssapi.not_decrypted", FT_STRING, BASE_NONE, NULL, 0x0,
+          "Why the token was not opened, and what would open it", HFILL}},
+        {&hf_payload_flags,
+         {"Payload flags", "zmtp.gssapi.payload.flags", FT_UINT8, BASE_HEX, NULL, 0x0,
+          "The octet before the payload, inside the token", HFILL}},
+        {&hf_payload_more,
+         {"More", "zmtp.gssapi.payload.flags.more", FT_BOOLEAN, 8, TFS(&tfs_set_notset),
+          PAYLOAD_MORE, "Another part of the message follows", HFILL}},
+        {&hf_payload_command,
+         {"Command", "zmtp.gssapi.payload.flags.command", FT_BOOLEAN, 8, TFS(&tfs_set_notset),
+          PAYLOAD_COMMAND, NULL, HFILL}},
+        {&hf_payload_subscribe,
+         {"Subscribe", "zmtp.gssapi.payload.flags.subscribe", FT_BOOLEAN, 8, TFS(&tfs_set_notset),
+          PAYLOAD_SUBSCRIBE, "The payload is the topic of a subscription", HFILL}},
+        {&hf_payload_cancel,
+         {"Cancel", "zmtp.gssapi.payload.flags.cancel", FT_BOOLEAN, 8, TFS(&tfs_set_notset),
+          PAYLOAD_CANCEL, "The payload is the topic of a cancellation", HFILL}},
+    };
+    static int *ett[] = {&ett_token, &ett_payload_flags};
+    static ei_register_info ei[] = {
+        {&ei_empty_command,
+         {"zmtp.gssapi.empty_command", PI_PROTOCOL, PI_CHAT,
+          "An empty command: libzmq's client sends it when GSS-API has no more token for it to "
+          "send",
+          EXPFILL}},
+        {&ei_rfc_38,
+         {"zmtp.gssapi.rfc_38", PI_PROTOCOL, PI_NOTE,
+          "As the text of RFC 38 has it, and not as libzmq speaks: its client begins with "
+          "INITIATE. "
+          "A libzmq peer closes the connection at this",
+          EXPFILL}},
+        {&ei_damaged,
+         {"zmtp.gssapi.damaged", PI_SECURITY, PI_WARN,
+          "The token fails authentication although the key is right: damaged or tampered with",
+          EXPFILL}},
+        {&ei_excess_unknown,
+         {"zmtp.gssapi.excess_unknown", PI_UNDECODED, PI_NOTE,
+          "READY, which would tell, was not seen: the last 4 or 12 octets of the payload may "
+          "belong to the token (Wireshark takes all of its checksums for 12 octets)",
+          EXPFILL}},
+        {&ei_subscription_kind,
+         {"zmtp.gssapi.subscription_kind", PI_PROTOCOL, PI_WARN,
+          "A subscription or a cancellation: libzmq 4.3.3 to 4.3.5 do not send which, when GSSAPI "
+          "encrypts. The publisher takes it for a message, and this subscriber gets nothing",
+          EXPFILL}},
     };
 
     proto_register_field_array(registry->proto, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    expert_register_field_array(registry->expert, ei, array_length(ei));
 }
 
 const struct zmtp_mechanism zmtp_mechanism_gssapi = {
     .name = "GSSAPI",
     .prefix = "GSSAPI ",
     .claims = gssapi_claims,
+    .protects = gssapi_protects,
     .command = gssapi_command,
-    .protected_frame = gssapi_protected,
+    .protected_frame = gssapi_message,
     .register_fields = gssapi_register,
+    .register_handoff = zmtp_gss_register_handoff,
 };

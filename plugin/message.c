@@ -17,6 +17,25 @@ static int hf_cancel = -1;
 
 /* ---- Plaintexts ---- */
 
+/* Part numbers are lost with a MESSAGE that stays closed; a memo tells a later visit where they
+ * were.
+ */
+void zmtp_count_protected(struct zmtp_ctx *ctx, bool opened)
+{
+    int32_t memo;
+
+    if (!ctx->first_pass) {
+        if (opened && zmtp_memo_get(ctx->pinfo, ZMTP_MEMO_PART_LOST, ctx->seq, &memo))
+            ctx->part = -1;
+    } else if (!opened) {
+        ctx->peer->unopened = true;
+    } else if (ctx->peer->unopened) {
+        ctx->peer->unopened = false;
+        ctx->part = -1;
+        zmtp_memo_put(ctx->pinfo, ZMTP_MEMO_PART_LOST, ctx->seq, 0);
+    }
+}
+
 uint8_t *zmtp_plaintext_room(struct zmtp_ctx *ctx, unsigned len)
 {
     struct zmtp_plaintexts *all = &ctx->plaintexts;
@@ -53,13 +72,25 @@ void zmtp_plaintexts_end(struct zmtp_ctx *ctx)
 
 /* ---- Subscriptions ---- */
 
-void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic, bool cancel)
+static const char *const subscription_names[] = {"SUBSCRIBE", "CANCEL", "SUBSCRIBE or CANCEL"};
+
+void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic,
+                            enum zmtp_subscription kind)
 {
     unsigned len = tvb_captured_length(topic);
     const char *text = zmtp_printable(ctx->pinfo, topic, 0, len);
 
-    proto_tree_add_item(tree, cancel ? hf_cancel : hf_subscribe, topic, 0, (int)len, ENC_NA);
-    zmtp_info_add_format(ctx, "%s %s", cancel ? "CANCEL" : "SUBSCRIBE", text);
+    proto_tree_add_item(tree, kind == ZMTP_CANCEL ? hf_cancel : hf_subscribe, topic, 0, (int)len,
+                        ENC_NA);
+    zmtp_info_add_format(ctx, "%s %s", subscription_names[kind], text);
+}
+
+void zmtp_dissect_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic,
+                               enum zmtp_subscription kind)
+{
+    zmtp_show_role(ctx, tree, topic);
+    proto_item_append_text(ctx->root, ", %s", subscription_names[kind]);
+    zmtp_show_subscription(ctx, tree, topic, kind);
 }
 
 /* A subscription has one part, so it is none within a message; behind a gap that is not known, and
@@ -115,14 +146,13 @@ void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payl
     unsigned len = tvb_reported_length(payload);
     int32_t part;
 
-    zmtp_show_role(ctx, tree, payload);
     if (is_subscription(ctx, payload, more)) {
-        bool cancel = tvb_get_uint8(payload, 0) != SUBSCRIBE_OCTET;
-
-        proto_item_append_text(ctx->root, ", %s", cancel ? "CANCEL" : "SUBSCRIBE");
-        zmtp_show_subscription(ctx, tree, tvb_new_subset_remaining(payload, 1), cancel);
+        zmtp_dissect_subscription(ctx, tree, tvb_new_subset_remaining(payload, 1),
+                                  tvb_get_uint8(payload, 0) == SUBSCRIBE_OCTET ? ZMTP_SUBSCRIBE
+                                                                               : ZMTP_CANCEL);
         return;
     }
+    zmtp_show_role(ctx, tree, payload);
     part = next_part(ctx, more);
     proto_item_append_text(ctx->root, ", MESSAGE");
     if (more || part > 1)

@@ -40,4 +40,8 @@ void zmtp_register_handoff(void)
     zmtp_adopt_handoff();
     heur_dissector_add("tcp", zmtp_heuristic_tcp, "ZMTP over TCP", "zmtp_tcp", zmtp_proto,
                        HEURISTIC_ENABLE);
+    for (const struct zmtp_mechanism *const *mechanism = zmtp_mechanisms; *mechanism; mechanism++) {
+        if ((*mechanism)->register_handoff)
+            (*mechanism)->register_handoff();
+    }
 }

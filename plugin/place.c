@@ -51,7 +51,8 @@ static int32_t resynchronise(struct zmtp_ctx *ctx)
         zmtp_learn_mechanism(ctx, mechanism);
         return found;
     }
-    if (zmtp_conn_mechanism(ctx)->always_protected && ctx->conn->settled_frame)
+    mechanism = zmtp_conn_mechanism(ctx);
+    if (mechanism->protects && mechanism->protects(ctx) && ctx->conn->settled_frame)
         return ZMTP_NO_BOUNDARY;
     return zmtp_frames_plausible(ctx->tvb, 0, zmtp_conn_unversioned(ctx)) ? 0 : ZMTP_NO_BOUNDARY;
 }

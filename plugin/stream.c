@@ -182,11 +182,12 @@ static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp
     command = (header->flags & ZMTP_FLAG_COMMAND) != 0;
     proto_item_set_generated(
         proto_tree_add_string(ctx->tree, zmtp_hf_mechanism, tvb, 0, 0, mechanism->name));
-    if (mechanism->protected_frame && zmtp_is_protected(body, 0))
-        mechanism->protected_frame(ctx, ctx->tree, body, command);
-    else if (command)
+    if (mechanism->protected_frame && zmtp_is_protected(body, 0) &&
+        mechanism->protected_frame(ctx, ctx->tree, body, command))
+        return;
+    if (command)
         zmtp_dissect_command(ctx, ctx->tree, body, true);
-    else if (mechanism->always_protected)
+    else if (mechanism->protects && mechanism->protects(ctx))
         show_unprotected(ctx, body);
     else
         zmtp_dissect_payload(ctx, ctx->tree, body, more, ZMTP_CLEAR);

@@ -74,7 +74,7 @@ struct zmtp_peer {
     uint32_t next_seq;    /* where the next frame begins */
     uint32_t pending_end; /* where a frame that is being reassembled ends; else next_seq */
     int32_t part;         /* parts seen of the unfinished multipart message; -1: not known */
-    bool unopened;        /* a box stayed closed: it may have held any part of a message */
+    bool unopened;        /* a MESSAGE stayed closed: it may have held any part of a message */
     bool ready;           /* sent READY */
 };
 
@@ -84,8 +84,7 @@ struct zmtp_conn {
     uint32_t guessed_frame;
     int client; /* direction of the security client (who sent HELLO), -1: not known */
     uint32_t client_frame;
-    void *state; /* the mechanism's own */
-    void (*free_state)(void *state);
+    struct zmtp_conn_state *states; /* of the mechanisms, see zmtp_conn_state */
     uint32_t settled_frame; /* packet and sequence number that settled the handshake; 0: none */
     uint32_t settled_seq;
     const char *settled_text;
@@ -227,7 +226,7 @@ bool zmtp_frames_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned);
 bool zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned,
                        struct zmtp_header *header);
 
-/* Say that this item should have been in a box. */
+/* Say that this item should have been protected. */
 void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item);
 
 /* ---- Connections and memos (connection.c) ---- */
@@ -244,8 +243,11 @@ enum zmtp_version zmtp_conn_version(const struct zmtp_ctx *ctx);
 bool zmtp_conn_unversioned(const struct zmtp_ctx *ctx);
 /* Whether the other side is known, in this packet, to speak ZMTP 1.0. */
 bool zmtp_other_unversioned(const struct zmtp_ctx *ctx);
-/* Keep a mechanism's own state with the connection; freed when the capture file is closed. */
-void zmtp_conn_set_state(struct zmtp_conn *conn, void *state, void (*free_state)(void *state));
+/* A mechanism's own state, `size` octets, zeros at first.  It lives as long as the capture file;
+ * free_state, when not NULL, then frees what hangs on it.  Each mechanism has its own: hostile
+ * peers can name different ones on one connection. */
+void *zmtp_conn_state(struct zmtp_conn *conn, const struct zmtp_mechanism *mechanism, size_t size,
+                      void (*free_state)(void *state));
 const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx);
 void zmtp_learn_mechanism(struct zmtp_ctx *ctx, const struct zmtp_mechanism *mechanism);
 
@@ -257,6 +259,8 @@ void zmtp_learn_socket_type(struct zmtp_ctx *ctx, const char *name);
 /* Socket type of the sender, or NULL.  Where only the other side's is known and it has one
  * possible kind of partner, that is used. */
 bool zmtp_sender_subscribes(const struct zmtp_ctx *ctx);
+/* Whether the sender is known to be a SUB socket, which cannot send messages (RFC 29). */
+bool zmtp_sender_is_sub(const struct zmtp_ctx *ctx);
 
 /* A memo keeps a number for a later visit to this packet; the key is a TCP sequence number, unique
  * within a packet and direction.  Made in the first pass, and only where a packet is special. */
@@ -297,6 +301,7 @@ void zmtp_register_greeting(const struct zmtp_registry *registry);
 void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, bool outer);
 void zmtp_dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigned offset);
 void zmtp_show_role(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb);
+void zmtp_show_role_as(proto_tree *tree, tvbuff_t *tvb, const char *role);
 proto_item *zmtp_add_command_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
                                   unsigned offset, unsigned len);
 void zmtp_malformed(struct zmtp_ctx *ctx, proto_item *item, const char *format, ...)
@@ -312,9 +317,16 @@ void zmtp_register_metadata(const struct zmtp_registry *registry);
 /* message.c: one application frame or a subscription in message form, in the clear or opened. */
 void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payload, bool more,
                           enum zmtp_protection protection);
-void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic, bool cancel);
+enum zmtp_subscription { ZMTP_SUBSCRIBE, ZMTP_CANCEL, ZMTP_SUBSCRIBE_OR_CANCEL };
+void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic,
+                            enum zmtp_subscription kind);
+/* The same, and what belongs around it where it is no command. */
+void zmtp_dissect_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic,
+                               enum zmtp_subscription kind);
 /* Room for one more plaintext of len octets, and, when it was opened, the tvb of it.  The name is
  * that of the tab with all of this call's plaintexts. */
+/* A MESSAGE was opened, or was not: then it may have held any part of a message. */
+void zmtp_count_protected(struct zmtp_ctx *ctx, bool opened);
 uint8_t *zmtp_plaintext_room(struct zmtp_ctx *ctx, unsigned len);
 tvbuff_t *zmtp_plaintext_keep(struct zmtp_ctx *ctx, unsigned len, const char *source_name);
 void zmtp_plaintexts_end(struct zmtp_ctx *ctx);
@@ -322,6 +334,12 @@ void zmtp_register_message(const struct zmtp_registry *registry);
 
 /* handoff.c: give a whole application frame to the dissector of its payload. */
 void zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload);
+/* Call a dissector of other people's that may change neither the columns nor the packet's state; an
+ * exception of its own is shown in tree and goes no further. */
+void zmtp_call_apart(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
+                     void (*call)(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
+                                  void *data),
+                     void *data);
 void zmtp_register_handoff_tables(const struct zmtp_registry *registry);
 
 /* info.c */
@@ -359,19 +377,21 @@ void zmtp_register_keys(const struct zmtp_registry *registry);
 
 /* A mechanism is one file and one row in zmtp_mechanisms[]. */
 struct zmtp_mechanism {
-    const char *name;      /* as in the greeting */
-    const char *prefix;    /* its name and a blank, for the Info column; "" where it says nothing */
-    bool always_protected; /* traffic that is not in a MESSAGE breaks the protocol */
+    const char *name;   /* as in the greeting */
+    const char *prefix; /* its name and a blank, for the Info column; "" where it says nothing */
+    /* Whether what the sender now says outside of a MESSAGE breaks the protocol; NULL: never. */
+    bool (*protects)(const struct zmtp_ctx *ctx);
     /* A command with this name (data: behind the name).  False: not one of this mechanism's. */
     bool (*command)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name);
     /* Whether the body of body_len octets at offset body of tvb, of which a part may be there, is
      * certainly a frame of this mechanism: for connections whose greeting was not seen. */
     bool (*claims)(tvbuff_t *tvb, unsigned body, uint64_t body_len);
-    /* The body of a protected frame ("\x07MESSAGE" ...), NULL where traffic is not protected.
-     * outer_command: the frame had the COMMAND flag. */
-    void (*protected_frame)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
+    /* A body that begins like a protected frame ("\x07MESSAGE" ...), NULL where traffic is not
+     * protected.  outer_command: the frame had the COMMAND flag.  False: it is none after all. */
+    bool (*protected_frame)(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body,
                             bool outer_command);
     void (*register_fields)(const struct zmtp_registry *registry);
+    void (*register_handoff)(void); /* NULL: no other dissector is needed */
 };
 
 extern const struct zmtp_mechanism zmtp_mechanism_null, zmtp_mechanism_plain, zmtp_mechanism_curve,
