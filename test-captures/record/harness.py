@@ -20,6 +20,7 @@ import zmq
 import zmq.utils.monitor
 import zmq.utils.z85
 
+import kdc
 import network
 import pcap
 import zap
@@ -55,6 +56,14 @@ class Scenario:
     packet_limit: int = 0
     transient_keys: bool = False
     needs: object = None
+    # False: Wireshark knows how to open none of it.
+    can_be_opened: bool = True
+    # GSSAPI: arguments of kdc.Realm.
+    realm: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.mechanism == "gssapi" and self.needs is None:
+            self.needs = kdc.available
 
     @property
     def port(self):
@@ -66,14 +75,14 @@ def scenario(about, name=None, mechanism=None, **settings):
     def register(function):
         own = name or function.__name__.replace("_", "-")
         first = own.split("-")[0]
-        kind = mechanism or (first if first in ("null", "plain", "curve") else "null")
+        kind = mechanism or (first if first in ("null", "plain", "curve", "gssapi") else "null")
         SCENARIOS[own] = Scenario(own, function, about, kind, **settings)
         return function
     return register
 
 
 def family(about, mechanisms="null plain curve", every_version="", transient_keys="", **settings):
-    """Register a function once for each mechanism: null-NAME, plain-NAME, curve-NAME."""
+    """Register a function once for each mechanism: null-NAME, plain-NAME, curve-NAME, gssapi-NAME."""
     def register(function):
         for mechanism in mechanisms.split():
             own = f"{mechanism}-{function.__name__.strip('_').replace('_', '-')}"
@@ -126,6 +135,8 @@ class Run:
         self.server_context = zmq.Context()
         self.client_context = zmq.Context()
         self.link = None
+        self.realm = None
+        self.gssapi_plaintext = False
         # Ports below relays: what is recorded is then the leg between two relays.
         self.connect_port = self.port
         self.listen_port = self.port
@@ -174,6 +185,8 @@ class Run:
         if mechanism == "curve":
             public, secret = keys or self.server_keys
             return {"CURVE_SERVER": 1, "CURVE_PUBLICKEY": public, "CURVE_SECRETKEY": secret}
+        if mechanism == "gssapi":
+            return {**self.realm.server_options(), "GSSAPI_PLAINTEXT": int(self.gssapi_plaintext)}
         return {"PLAIN_SERVER": 1} if mechanism == "plain" else {}
 
     def client_options(self, mechanism=None, server_public=None):
@@ -185,6 +198,8 @@ class Run:
         if mechanism == "plain":
             name, password = self.credentials()
             return {"PLAIN_USERNAME": name, "PLAIN_PASSWORD": password}
+        if mechanism == "gssapi":
+            return {**self.realm.client_options(), "GSSAPI_PLAINTEXT": int(self.gssapi_plaintext)}
         return {}
 
     def endpoint(self, port=None):
@@ -348,7 +363,9 @@ class Run:
             raise Failed(f"tcpdump lost packets: {text}")
 
     def abandon(self):
-        """After a failure: leave no tcpdump behind."""
+        """After a failure: leave no tcpdump and no KDC behind."""
+        if self.realm:
+            self.realm.close()
         if self._tcpdump and self._tcpdump.poll() is None:
             self._tcpdump.kill()
             self._tcpdump.wait()
@@ -378,11 +395,13 @@ class Run:
         for old in out.glob(f"{name}.*"):
             if old.name in (f"{name}.{end}" for end in
                             ("pcap", "json", "keys", "permanent.keys", "transient.keys",
-                             "cookie.keys")):
+                             "cookie.keys", "keytab")):
                 old.unlink()
         put(out / f"{name}.pcap", self.capture_file.read_bytes())
         lines = self._key_lines()
         self._write_keys(out, name, lines)
+        if self.realm:
+            put(out / f"{name}.keytab", self.realm.service_keytab.read_bytes())
         (out / f"{name}.json").write_text(json.dumps(self._description(lines), indent=1) + "\n",
                                           encoding="ascii")
 
@@ -412,6 +431,8 @@ class Run:
         secrets = [line.split()[-1] for line in lines]
         if self._uses_curve():
             secrets = [as_hex(pair[1]) for pair in self.permanent_keys] + secrets
+        if self.realm:
+            secrets += self.realm.secrets()
         description = {
             "about": wanted.about,
             "made_by": f"record/record.py {wanted.name}",
@@ -424,6 +445,8 @@ class Run:
         description.update({
             "whole": wanted.whole,
             "has_keys": any(line.startswith("CURVE_SESSION_KEY") for line in lines),
+            **({"keytab": True} if self.realm else {}),
+            **({} if wanted.can_be_opened else {"can_be_opened": False}),
             "handshake": wanted.handshake,
             "streams": [{"up": [frame_entry(frame) for frame in stream.up],
                          "down": [frame_entry(frame) for frame in stream.down]}
@@ -434,8 +457,10 @@ class Run:
 
 
 def peers():
-    drafts = " with the draft API" if zmq.has("draft") else ""
-    return f"libzmq {zmq.zmq_version()}{drafts} (pyzmq {zmq.__version__})"
+    more = " with the draft API" if zmq.has("draft") else ""
+    if kdc.libzmq_has_heimdal():
+        more += " with Heimdal"
+    return f"libzmq {zmq.zmq_version()}{more} (pyzmq {zmq.__version__})"
 
 
 def as_hex(key):
@@ -502,3 +527,6 @@ def prepare(run):
         # The server's I/O threads belong to the far side, as its listener does.
         with network.entered(run.link.far):
             run.server_context.socket(zmq.PAIR).close()
+    if run.mechanism == "gssapi":
+        run.realm = kdc.Realm(run.folder, **run.scenario.realm)
+        run.at_end(run.realm.close)

@@ -27,7 +27,7 @@ def talk(run, sizes, both_ways=True):
 # Segments
 
 @family("segments of at most 1500 octets over a veth pair, messages of 0 to 20000 octets.",
-        mechanisms="null curve", interface="veth", every_version="curve")
+        mechanisms="null curve gssapi", interface="veth", every_version="curve")
 def mtu1500(run):
     talk(run, [0, 1, 100, 1000, 1400, 1448, 1500, 3000, 5000, 10000, 20000, 7])
 
@@ -91,6 +91,16 @@ def split_random_curve(run):
     through_relays(run, lambda: relay.RandomPieces(7, 40), [0, 1, 5, 300, 2000, 10])
 
 
+@scenario("GSSAPI: the whole stream in segments of 1 to 40 octets.", **BETWEEN_RELAYS)
+def gssapi_split_random(run):
+    through_relays(run, lambda: relay.RandomPieces(7, 40), [0, 1, 5, 300, 2000, 10])
+
+
+@scenario("GSSAPI: as much in one segment as the protocol allows.", **BETWEEN_RELAYS)
+def gssapi_whole_in_one(run):
+    through_relays(run, relay.Gather, [5, 0, 300, 80, 20], at_once=True)
+
+
 # Loss and reordering, each packet really crossing a link that does this
 
 LONG_TALK = [40 + 130 * number % 3100 for number in range(60)]
@@ -111,7 +121,7 @@ def flood(run):
 
 
 @family("5 % of the packets are lost, some before and some after the capture point; TCP repeats.",
-        mechanisms="null curve", interface={"seed": 11, "lose_up": 0.05, "lose_down": 0.05},
+        mechanisms="null curve gssapi", interface={"seed": 11, "lose_up": 0.05, "lose_down": 0.05},
         options=OUT_OF_ORDER)
 def loss(run):
     flood(run)
@@ -131,7 +141,7 @@ def reorder(run):
 
 # Captures that lack something
 
-@family("the capture starts after the handshake, between messages.", mechanisms="null curve",
+@family("the capture starts after the handshake, between messages.", mechanisms="null curve gssapi",
         late=True, whole=False, every_version="curve")
 def mid_start(run):
     left, right, stream = talk(run, [20, 30])
@@ -142,17 +152,24 @@ def mid_start(run):
         run.carry(left, right, [b"a", text(size, f"seen too {number}")], stream.down)
 
 
-@family("the capture ends in the middle of a large frame.", mechanisms="null curve", whole=False,
+@family("the capture ends in the middle of a large frame.", mechanisms="null curve gssapi", whole=False,
         interface="lo1500", packet_limit=60)
 def cut_end(run):
     talk(run, [10, 50, 200000])
 
 
-@family("a capture with 200 octets of each packet.", mechanisms="null curve", whole=False,
+@family("a capture with 200 octets of each packet.", mechanisms="null curve gssapi", whole=False,
         snaplen=200, every_version="curve")
 def snaplen(run):
     left, right, stream = talk(run, [10, 100, 150, 500, 3000, 20])
     run.carry(right, left, [b"first", text(400, "second"), b"third"], stream.up)
+
+
+@scenario("GSSAPI: 900 octets of each packet: the tokens that hold the keys are whole, large frames are not.",
+          whole=False, snaplen=900)
+def gssapi_snaplen_900(run):
+    left, right, stream = talk(run, [10, 100, 700, 3000, 20])
+    run.carry(right, left, [b"first", text(2000, "second"), b"third"], stream.up)
 
 
 def lose_packets(path):
@@ -165,7 +182,7 @@ def lose_packets(path):
 
 
 @family("two segments are missing from the capture, though not from the connection.",
-        mechanisms="null curve", whole=False, interface="lo1500")
+        mechanisms="null curve gssapi", whole=False, interface="lo1500")
 def lost_packet(run):
     talk(run, [30 + 370 * number % 2900 for number in range(25)])
     run.after_capture(lose_packets)
@@ -174,7 +191,7 @@ def lost_packet(run):
 # One four-tuple, several connections
 
 @family("three connections one after another between the same two ports.",
-        mechanisms="null curve", every_version="curve")
+        mechanisms="null curve gssapi", every_version="curve")
 def same_port(run):
     for number in range(3):
         rep = run.listen(zmq.REP)

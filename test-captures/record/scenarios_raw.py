@@ -16,9 +16,12 @@ MORE, LONG, COMMAND = 1, 2, 4
 
 
 class RawPeer:
-    def __init__(self, run, stream, listen=False):
+    def __init__(self, run, stream, listen=False, accepted=None):
         self._log_out, self._log_in = stream.up, stream.down
-        if listen:
+        if accepted:
+            self._sock = accepted
+            self._log_out, self._log_in = stream.down, stream.up
+        elif listen:
             with socket.create_server((run.host, run.port)) as listener:
                 self._sock, _ = listener.accept()
             self._log_out, self._log_in = stream.down, stream.up

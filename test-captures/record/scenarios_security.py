@@ -147,7 +147,7 @@ def curve_server_connects(run):
              [b"from the security client"])
 
 
-@family("the server restarts on its port and the client reconnects.", mechanisms="null curve",
+@family("the server restarts on its port and the client reconnects.", mechanisms="null curve gssapi",
         every_version="curve")
 def reconnect(run):
     req, monitor = run.connect_watched(zmq.REQ)

@@ -11,5 +11,9 @@ def markdown(captures):
             about = json.loads(path.read_text(encoding="utf-8"))
             note = "" if about["whole"] else " (not whole)"
             rows.append(f"| {folder.name}/{path.stem} | {about['about']}{note} "
-                        f"| {about['handshake']} | {'yes' if about['has_keys'] else ''} |")
+                        f"| {about['handshake']} | {key_files(about)} |")
     return "\n".join(rows)
+
+
+def key_files(about):
+    return "keytab" if about.get("keytab") else "yes" if about["has_keys"] else ""
