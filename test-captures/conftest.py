@@ -23,7 +23,9 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    for name, wanted in (("sample", lambda _: True), ("curve_sample", lambda sample: sample.has_keys)):
+    for name, wanted in (("sample", lambda _: True), ("curve_sample", lambda sample: sample.has_keys),
+                         ("gssapi_sample", lambda sample: sample.keytab),
+                         ("protected_sample", lambda sample: sample.opened_by)):
         if name in metafunc.fixturenames:
             samples = [sample for sample in all_captures() if wanted(sample)]
             metafunc.parametrize(name, [

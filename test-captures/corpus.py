@@ -18,6 +18,8 @@ class Sample:
         self.capture = next(self.with_ending(end) for end in (".pcap", ".pcapng") if self.with_ending(end).exists())
         self.keys = self.with_ending(".keys")
         self.has_keys = self.json.get("has_keys", self.keys.exists())
+        self.keytab = self.with_ending(".keytab") if self.json.get("keytab") else None
+        self.can_be_opened = self.json.get("can_be_opened", True)  # Wireshark cannot open every kind of token
         self.port = self.json["port"]
         self.whole = self.json["whole"]
         self.complete = self.json["handshake"] == "complete"
@@ -25,6 +27,11 @@ class Sample:
 
     def with_ending(self, ending):
         return self.base.with_name(self.base.name + ending)
+
+    @property
+    def opened_by(self):
+        """The file that opens what is protected: a key log, a keytab, or None."""
+        return self.keytab or (self.keys if self.has_keys else None)
 
     @property
     def arguments(self):

@@ -60,15 +60,28 @@ def data_from_boxes(packets):
             if tcp(packet, "stream") in boxed]
 
 
+def data_from_tokens(packets):
+    """The zmtp.data of frames with a sealed GSSAPI token, as [(frame, octets)]."""
+    return [(number(packet), octets(field)) for packet in packets for proto in packet.findall("proto[@name='zmtp']")
+            if proto.find(".//field[@name='zmtp.gssapi.decrypted']") is not None
+            for field in proto.iter("field") if field.get("name") == "zmtp.data"]
+
+
 def experts(packets):
-    """The expert items within ZMTP."""
+    """The expert items of ZMTP, without those of a protocol within it."""
     found = []
     for packet in packets:
         for proto in packet.findall("proto[@name='zmtp']"):
-            for item in proto.iter():
-                if item.get("name") == "_ws.expert":
-                    found.append(_expert(packet, item))
+            _find_experts(packet, proto, found)
     return found
+
+
+def _find_experts(packet, item, found):
+    for child in item:
+        if child.get("name") == "_ws.expert":
+            found.append(_expert(packet, child))
+        elif child.tag != "proto":
+            _find_experts(packet, child, found)
 
 
 def _expert(packet, item):
@@ -114,6 +127,9 @@ def _add(lines, packet, item, depth):
         lines.append(f"{indent}{expert.name} [{expert.severity}]: {_cut(expert.message)}")
         return
     name = item.get("name")
+    if item.tag == "proto":
+        lines.append(f"{indent}{name}")  # another protocol, such as GSS-API around a token
+        return
     line = f"{indent}{name}: {_text(item)}" if name else f"{indent}{_text(item)}"
     children = list(item)
     if name and children and all(child.get("name").startswith(f"{name}.") and not len(child) for child in children):
@@ -136,12 +152,13 @@ def _cut(text):
 
 
 def same_in_all_versions(text):
-    """Evens out what Wireshark itself, not the plugin, writes differently in 4.0, 4.4 and 4.6.
+    """Evens out what Wireshark itself, not the plugin, writes differently in 4.0, 4.4 and 4.6; and folders of keytabs.
 
     * TCP's remark before our Info column: "[TCP ACKed unseen segment] ; " (4.0 only)
     * octets in a label end in "..." after 36 of them (4.0), or go on for as long as a label may be, then "…" (4.4)
     * a label too long is marked " [truncated]" (4.0) or " […]" (4.4) before its colon
     """
     text = re.sub(r"^(\[TCP [^]]*\] *;? *)+", "", text)
+    text = re.sub(r"/\S*/(?=[^/ ]+\.keytab)", "", text)
     text = text.replace("…", "...").replace(" [truncated]:", ":").replace(" [...]:", ":")
     return re.sub(r"\b([0-9a-f]{72})(?:[0-9a-f]+|\.\.\.)+", r"\1...", text)

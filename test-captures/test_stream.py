@@ -183,20 +183,6 @@ def test_frames_outside_of_boxes_on_a_curve_connection_are_no_data(tshark, folde
     assert data(packets) == []
 
 
-def test_gssapi_is_named_but_not_opened(tshark, folder):
-    token = b"\x05\x04\x06\xff" + bytes(40)
-    wrapped = struct.pack("!I", len(token)) + token
-    stream = Stream().client(greeting(b"GSSAPI")).server(greeting(b"GSSAPI"))
-    stream.client(command(b"INITIATE", wrapped)).server(command(b"INITIATE", wrapped))
-    stream.client(frame(b"", command=True)).server(command(b"MESSAGE", wrapped)).client(command(b"MESSAGE", wrapped))
-    stream.client(frame(b"\x07MESSAGE" + wrapped))
-    packets = look(tshark, save(folder / "gssapi.pcap", stream))
-    assert names(packets) == []
-    assert shows(packets, "zmtp.role")[:2] == ["client", "server"]
-    assert [octets(field) for _, field in fields(packets, "zmtp.gssapi.token")] == [token] * 5
-    assert data(packets) == []
-
-
 # Payload
 
 def test_more_payloads_in_a_packet_than_wireshark_has_layers(tshark, folder):

@@ -80,9 +80,11 @@ class Tshark:
     def __call__(self, capture, *arguments, keys=None, stderr=False, config=None):
         """tshark's output; with stderr=True (output, stderr), else stderr must be empty.
 
-        `keys` is a key log, `config` a folder to use as XDG_CONFIG_HOME."""
+        `keys` is a key log or a keytab, `config` a folder to use as XDG_CONFIG_HOME."""
         command = ["-n", *arguments] if capture else [*arguments]  # -G must come first
-        if keys:
+        if keys and pathlib.Path(keys).suffix == ".keytab":
+            command += ["-o", "kerberos.decrypt:TRUE", "-o", f"kerberos.file:{self.give_secret(keys)}"]
+        elif keys:
             command += ["-o", f"zmtp.keylog_file:{self.give_secret(keys)}"]
         if capture:
             command += ["-r", self.give(capture)]
