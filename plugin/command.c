@@ -237,54 +237,61 @@ static const char *padded_name(tvbuff_t *body, unsigned *name_at)
     return NULL;
 }
 
-/* Name, data: the mechanism's, or one that all have.  False: it is known to neither. */
-static bool dissect_padded(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body)
+/* The name of a command.  NULL: it has none that fits. */
+static const char *show_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, bool outer,
+                             unsigned *data_at)
+{
+    unsigned len = tvb_reported_length(body);
+    unsigned name_len = len > 0 ? tvb_get_uint8(body, 0) : 0;
+    const char *name = outer ? padded_name(body, data_at) : NULL;
+
+    if (name) {
+        expert_add_info(ctx->pinfo,
+                        proto_tree_add_string(tree, hf_command_name, body, (int)*data_at,
+                                              PADDED_NAME_LEN, name),
+                        &ei_command_padded);
+        *data_at += PADDED_NAME_LEN;
+        return name;
+    }
+    if (name_len > 0 && name_len + 1 <= len) {
+        zmtp_add_command_name(ctx, tree, body, 0, name_len);
+        *data_at = 1 + name_len;
+        return tvb_format_text(ctx->pinfo->pool, body, 1, (int)name_len);
+    }
+    return NULL;
+}
+
+static void dissect_nameless(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body)
 {
     const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
-    unsigned name_at;
-    const char *name = padded_name(body, &name_at);
-    tvbuff_t *data;
-    proto_item *item;
+    unsigned len = tvb_reported_length(body);
 
-    if (!name)
-        return false;
-    data = tvb_new_subset_remaining(body, (int)(name_at + PADDED_NAME_LEN));
-    item = proto_tree_add_string(tree, hf_command_name, body, (int)name_at, PADDED_NAME_LEN, name);
-    expert_add_info(ctx->pinfo, item, &ei_command_padded);
-    proto_item_append_text(ctx->root, ", %s%s", mechanism->prefix, name);
-    if (mechanism->command && mechanism->command(ctx, tree, data, name))
-        return true;
-    zmtp_show_role(ctx, tree, body);
-    if (!dissect_common(ctx, tree, data, name))
-        show_unknown(ctx, tree, data, name);
-    return true;
+    if (len > 0)
+        proto_tree_add_item(tree, hf_command_data, body, 0, (int)len, ENC_NA);
+    /* GSSAPI's client sends an empty command between INITIATE and READY. */
+    if (mechanism->command && mechanism->command(ctx, tree, body, ""))
+        return;
+    zmtp_malformed(ctx, ctx->root,
+                   "Not a command: its name should have %u octets and the body has %u",
+                   len > 0 ? tvb_get_uint8(body, 0) : 0, len);
+    zmtp_info_add(ctx, "Command (malformed)");
 }
 
 void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body, bool outer)
 {
     const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
-    unsigned len = tvb_reported_length(body);
-    unsigned name_len = len > 0 ? tvb_get_uint8(body, 0) : 0;
+    unsigned data_at = 0;
     const char *name;
     tvbuff_t *data;
 
-    if (dissect_broken_error(ctx, tree, body) || (outer && dissect_padded(ctx, tree, body)))
+    if (dissect_broken_error(ctx, tree, body))
         return;
-    if (name_len == 0 || name_len + 1 > len) {
-        if (len > 0)
-            proto_tree_add_item(tree, hf_command_data, body, 0, (int)len, ENC_NA);
-        /* GSSAPI's client sends an empty command between INITIATE and READY. */
-        if (mechanism->command && mechanism->command(ctx, tree, body, ""))
-            return;
-        zmtp_malformed(ctx, ctx->root,
-                       "Not a command: its name should have %u octets and the body has %u",
-                       name_len, len);
-        zmtp_info_add(ctx, "Command (malformed)");
+    name = show_name(ctx, tree, body, outer, &data_at);
+    if (!name) {
+        dissect_nameless(ctx, tree, body);
         return;
     }
-    zmtp_add_command_name(ctx, tree, body, 0, name_len);
-    name = tvb_format_text(ctx->pinfo->pool, body, 1, (int)name_len);
-    data = tvb_new_subset_remaining(body, (int)(1 + name_len));
+    data = tvb_new_subset_remaining(body, (int)data_at);
     if (outer && mechanism->command && mechanism->command(ctx, tree, data, name)) {
         proto_item_append_text(ctx->root, ", %s%s", mechanism->prefix, name);
         return;

@@ -37,6 +37,8 @@ static expert_field ei_empty_command = EI_INIT;
 static expert_field ei_rfc_38 = EI_INIT;
 static expert_field ei_damaged = EI_INIT;
 static expert_field ei_excess_unknown = EI_INIT;
+static expert_field ei_extra_count = EI_INIT;
+static expert_field ei_signed_only = EI_INIT;
 static expert_field ei_subscription_kind = EI_INIT;
 
 /* ---- The connection ---- */
@@ -48,12 +50,16 @@ struct place {
 };
 
 struct gssapi_state {
-    uint32_t initiate_frame[2]; /* the client's, the server's first whole INITIATE; 0: not seen */
-    struct place clear[2];      /* by direction: READY in the clear, that is plaintext mode */
-    struct place wrapped[2];    /* by direction: the first MESSAGE */
-    struct place opened;        /* the first token that was opened */
-    uint32_t excess_frame;      /* where excess was learned; 0: it is not known */
-    unsigned excess;            /* octets too many, see zmtp_gss_is_excess */
+    struct place ticket; /* the first whole tokens of these kinds; which of them told keys */
+    struct place answer;
+    struct place error;
+    bool ticket_opened;
+    bool answer_opened;
+    struct place clear[2];   /* by direction: READY in the clear, that is plaintext mode */
+    struct place wrapped[2]; /* by direction: the first Wrap token */
+    struct place ready[2];   /* by direction: the first MESSAGE with the COMMAND flag */
+    struct place excess_known;
+    unsigned excess; /* octets too many, see zmtp_gss_excess_at */
 };
 
 static struct gssapi_state *state_of(const struct zmtp_ctx *ctx)
@@ -62,15 +68,12 @@ static struct gssapi_state *state_of(const struct zmtp_ctx *ctx)
                                                   sizeof(struct gssapi_state), NULL);
 }
 
-static void remember(const struct zmtp_ctx *ctx, struct place *place)
+/* Whether the frame being dissected is at the place, or comes after it; both may be in a packet. */
+static bool is_at(const struct zmtp_ctx *ctx, const struct place *place)
 {
-    if (ctx->first_pass && !place->frame) {
-        place->frame = ctx->pinfo->num;
-        place->seq = ctx->seq;
-    }
+    return place->frame == ctx->pinfo->num && place->seq == ctx->seq;
 }
 
-/* Whether the frame being dissected comes after the place, which may be in the same packet. */
 static bool is_behind(const struct zmtp_ctx *ctx, const struct place *place)
 {
     if (place->frame == ctx->pinfo->num)
@@ -78,14 +81,27 @@ static bool is_behind(const struct zmtp_ctx *ctx, const struct place *place)
     return place->frame && place->frame < ctx->pinfo->num;
 }
 
+/* Keep the first.  Whether it is this one. */
+static bool remember(const struct zmtp_ctx *ctx, struct place *place)
+{
+    if (ctx->first_pass && !place->frame) {
+        place->frame = ctx->pinfo->num;
+        place->seq = ctx->seq;
+    }
+    return is_at(ctx, place);
+}
+
+/* What the sender says in the clear it means so, unless it has wrapped something before. */
 static bool plaintext_mode(const struct zmtp_ctx *ctx)
 {
-    return is_behind(ctx, &state_of(ctx)->clear[ctx->dir]);
+    const struct gssapi_state *state = state_of(ctx);
+
+    return is_behind(ctx, &state->clear[ctx->dir]) && !is_behind(ctx, &state->wrapped[ctx->dir]);
 }
 
 static bool gssapi_protects(const struct zmtp_ctx *ctx)
 {
-    return !plaintext_mode(ctx) && is_behind(ctx, &state_of(ctx)->wrapped[ctx->dir]);
+    return is_behind(ctx, &state_of(ctx)->wrapped[ctx->dir]);
 }
 
 static void learn_role(struct zmtp_ctx *ctx, enum zmtp_gss_sender sender)
@@ -124,40 +140,70 @@ static tvbuff_t *show_token(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *da
     return token;
 }
 
+/* Where the keys of the connection are. */
+static void remember_token(struct zmtp_ctx *ctx, tvbuff_t *token,
+                           const struct zmtp_gss_header *header, const char *role, bool opened)
+{
+    struct gssapi_state *state = state_of(ctx);
+    bool from_server = role && *role == 's';
+
+    if (!ctx->first_pass || tvb_captured_length(token) < tvb_reported_length(token))
+        return;
+    switch (header->kind) {
+    case ZMTP_GSS_AP_REQ:
+    case ZMTP_GSS_AP_REP:
+    case ZMTP_GSS_OTHER:
+    case ZMTP_GSS_REPLY:
+        if (from_server && remember(ctx, &state->answer))
+            state->answer_opened = opened;
+        else if (!from_server && remember(ctx, &state->ticket))
+            state->ticket_opened = opened;
+        break;
+    case ZMTP_GSS_KRB_ERROR:
+        remember(ctx, &state->error);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Who sent it, as far as that is known.  The client begins: SPNEGO and tokens that nobody knows do
+ * not tell, but the first one is the client's. */
+static const char *role_of_token(struct zmtp_ctx *ctx, const struct zmtp_gss_header *header)
+{
+    learn_role(ctx, header->sender);
+    if (header->sender != ZMTP_GSS_SENDER_UNKNOWN)
+        return header->sender == ZMTP_GSS_INITIATOR ? "client" : "server";
+    if (header->kind != ZMTP_GSS_REPLY && ctx->peer->saw_start)
+        learn_role(ctx, ZMTP_GSS_INITIATOR);
+    return zmtp_sender_role(ctx);
+}
+
 /* INITIATE, and HELLO of RFC 38. */
 static void dissect_handshake(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
                               const char *name)
 {
     bool hello = strcmp(name, "HELLO") == 0;
-    struct gssapi_state *state = state_of(ctx);
     struct zmtp_gss_header header;
     proto_tree *token_tree;
     tvbuff_t *token = show_token(ctx, tree, data, 0, hello, &token_tree);
+    const char *kind;
     const char *role;
-    uint32_t *seen;
 
     if (!token) {
         zmtp_info_add_format(ctx, "GSSAPI %s (malformed)", name);
         return;
     }
-    if (!zmtp_gss_read_header(token, &header))
-        zmtp_malformed(ctx, ctx->root, "The token says that it is longer than the command");
-    else if (tvb_captured_length(token) > 0)
-        zmtp_gss_dissect_token(ctx, token_tree, token);
-    /* A token that does not tell: the first is the client's. */
-    learn_role(ctx, header.sender == ZMTP_GSS_SENDER_UNKNOWN && ctx->peer->saw_start
-                        ? ZMTP_GSS_INITIATOR
-                        : header.sender);
-    /* Where both are clients, the second has the first one's role against it but not its token. */
-    role = zmtp_sender_role(ctx);
-    if (header.sender != ZMTP_GSS_SENDER_UNKNOWN)
-        role = header.sender == ZMTP_GSS_INITIATOR ? "client" : "server";
+    zmtp_gss_read_header(token, &header);
+    if (header.kind == ZMTP_GSS_MALFORMED)
+        zmtp_malformed(ctx, ctx->root, "The token's own length is no length, or more than it has");
+    role = role_of_token(ctx, &header);
+    remember_token(ctx, token, &header, role,
+                   zmtp_gss_dissect_token(ctx, token_tree, token, &header));
     zmtp_show_role_as(tree, data, role);
-    seen = &state->initiate_frame[role && *role == 's'];
-    if (ctx->first_pass && !*seen && tvb_captured_length(token) == tvb_reported_length(token))
-        *seen = ctx->pinfo->num;
-    zmtp_info_add_format(ctx, "GSSAPI %s %s%s%u byte token", name, header.name ? header.name : "",
-                         header.name ? ", " : "", tvb_reported_length(token));
+    kind = zmtp_gss_kind_name(header.kind);
+    zmtp_info_add_format(ctx, "GSSAPI %s %s%s%u byte token", name, kind, *kind ? ", " : "",
+                         tvb_reported_length(token));
 }
 
 static void dissect_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
@@ -183,7 +229,7 @@ static int excess_of_ready(tvbuff_t *token, tvbuff_t *plain)
     while (offset < end) {
         unsigned name_len = tvb_get_uint8(plain, (int)offset);
         unsigned value_at = offset + 1 + name_len + 4;
-        unsigned excess = zmtp_gss_is_excess(token, plain, offset);
+        unsigned excess = zmtp_gss_excess_at(token, plain, offset);
         uint32_t value_len;
 
         if (excess)
@@ -196,22 +242,20 @@ static int excess_of_ready(tvbuff_t *token, tvbuff_t *plain)
     return 0;
 }
 
-/* How many octets too many the sealed tokens of this connection will have. */
+/* How many octets too many the sealed tokens of this connection have. */
 static void learn_excess(const struct zmtp_ctx *ctx, tvbuff_t *token,
                          const struct zmtp_gss_header *header, tvbuff_t *plain)
 {
     struct gssapi_state *state = state_of(ctx);
     int excess;
 
-    if (!ctx->first_pass || state->excess_frame || !header->cfx)
+    if (!ctx->first_pass || state->excess_known.frame || !header->cfx || !header->sealed)
         return;
-    /* One that is only signed tells the length of its checksum. */
-    excess = header->sealed ? excess_of_ready(token, plain)
-                            : header->extra_count - ZMTP_GSS_USUAL_CHECKSUM;
-    if (excess < 0)
-        return;
-    state->excess = (unsigned)excess;
-    state->excess_frame = ctx->pinfo->num;
+    excess = excess_of_ready(token, plain);
+    if (excess >= 0) {
+        state->excess = (unsigned)excess;
+        remember(ctx, &state->excess_known);
+    }
 }
 
 static bool is_ready(tvbuff_t *plain)
@@ -231,14 +275,16 @@ static tvbuff_t *without_excess(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t
 
     if (!header->cfx || !header->sealed)
         return plain;
-    if (!state->excess_frame || state->excess_frame > ctx->pinfo->num) {
-        if ((len > 4 && zmtp_gss_is_excess(token, plain, len - 4)) ||
-            (len > 12 && zmtp_gss_is_excess(token, plain, len - 12)))
+    if (!is_behind(ctx, &state->excess_known) && !is_at(ctx, &state->excess_known)) {
+        if ((len > 4 && zmtp_gss_excess_at(token, plain, len - 4)) ||
+            (len > 12 && zmtp_gss_excess_at(token, plain, len - 12)))
             proto_tree_add_expert(tree, ctx->pinfo, &ei_excess_unknown, token, 0, 0);
         return plain;
     }
-    return len > state->excess ? tvb_new_subset_length(plain, 0, (int)(len - state->excess))
-                               : plain;
+    if (state->excess == 0 || len <= state->excess ||
+        zmtp_gss_excess_at(token, plain, len - state->excess) == 0)
+        return plain;
+    return tvb_new_subset_length(plain, 0, (int)(len - state->excess));
 }
 
 /* A plaintext in the data source for those of this call. */
@@ -257,16 +303,21 @@ static bool lost_its_kind(const struct zmtp_ctx *ctx, uint8_t flags)
            zmtp_conn_version(ctx) >= ZMTP_3_1;
 }
 
-static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
-                           enum zmtp_protection protection)
+static void show_payload_flags(proto_tree *tree, tvbuff_t *opened)
 {
     static int *const flag_fields[] = {&hf_payload_cancel, &hf_payload_subscribe,
                                        &hf_payload_command, &hf_payload_more, NULL};
-    uint8_t flags = tvb_get_uint8(opened, 0);
-    tvbuff_t *payload = tvb_new_subset_remaining(opened, 1);
 
     proto_tree_add_bitmask(tree, opened, 0, hf_payload_flags, ett_payload_flags, flag_fields,
                            ENC_NA);
+}
+
+static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened, bool sealed)
+{
+    uint8_t flags = tvb_get_uint8(opened, 0);
+    tvbuff_t *payload = tvb_new_subset_remaining(opened, 1);
+
+    show_payload_flags(tree, opened);
     if (flags & PAYLOAD_COMMAND) {
         zmtp_dissect_command(ctx, tree, payload, false);
     } else if (flags & (PAYLOAD_SUBSCRIBE | PAYLOAD_CANCEL)) {
@@ -276,40 +327,55 @@ static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *ope
         zmtp_dissect_subscription(ctx, tree, payload, ZMTP_SUBSCRIBE_OR_CANCEL);
         expert_add_info(ctx->pinfo, ctx->root, &ei_subscription_kind);
     } else {
-        zmtp_dissect_payload(ctx, tree, payload, (flags & PAYLOAD_MORE) != 0, protection);
+        zmtp_dissect_payload(ctx, tree, payload, (flags & PAYLOAD_MORE) != 0,
+                             sealed ? ZMTP_DECRYPTED : ZMTP_CLEAR);
     }
 }
 
 static void dissect_opened_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
-                                 const char *protection)
+                                 bool sealed)
 {
-    proto_tree_add_item(tree, hf_payload_flags, opened, 0, 1, ENC_NA);
+    proto_item_append_text(ctx->root, ", GSSAPI READY");
+    zmtp_show_role(ctx, tree, opened);
+    show_payload_flags(tree, opened);
     zmtp_add_command_name(ctx, tree, opened, 1, READY_METADATA_AT - 2);
-    dissect_ready(ctx, tree, tvb_new_subset_remaining(opened, READY_METADATA_AT), protection);
+    dissect_ready(ctx, tree, tvb_new_subset_remaining(opened, READY_METADATA_AT),
+                  sealed ? " (decrypted)" : " (signed)");
+}
+
+static struct zmtp_gss_known what_is_known(const struct zmtp_ctx *ctx)
+{
+    const struct gssapi_state *state = state_of(ctx);
+
+    return (struct zmtp_gss_known){
+        .ticket_frame = is_behind(ctx, &state->ticket) ? state->ticket.frame : 0,
+        .answer_frame = is_behind(ctx, &state->answer) ? state->answer.frame : 0,
+        .error_frame = is_behind(ctx, &state->error) ? state->error.frame : 0,
+        .ticket_opened = is_behind(ctx, &state->ticket) && state->ticket_opened,
+        .answer_opened = is_behind(ctx, &state->answer) && state->answer_opened,
+    };
 }
 
 static void show_closed(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
-                        const struct zmtp_gss_header *header, bool outer_command)
+                        const struct zmtp_gss_header *header, const struct zmtp_gss_known *known,
+                        bool ready)
 {
-    const struct gssapi_state *state = state_of(ctx);
-    struct zmtp_gss_known known = {
-        .ap_req_frame = state->initiate_frame[0] <= ctx->pinfo->num ? state->initiate_frame[0] : 0,
-        .ap_rep = state->initiate_frame[1] && state->initiate_frame[1] <= ctx->pinfo->num,
-        .others_opened = is_behind(ctx, &state->opened),
-    };
-    const char *why = zmtp_gss_why_not(ctx, token, header, &known);
-    bool whole = tvb_captured_length(token) == tvb_reported_length(token);
-    proto_item *item;
+    proto_item *item = NULL;
 
-    item = proto_tree_add_string(tree, hf_not_decrypted, token, 0, 0, why);
-    proto_item_set_generated(item);
-    if (known.others_opened && whole && header->sealed)
+    if (tree) {
+        item = proto_tree_add_string(tree, hf_not_decrypted, token, 0, 0,
+                                     zmtp_gss_why_not(ctx, token, header, known));
+        proto_item_set_generated(item);
+    }
+    if (zmtp_gss_is_damaged(token, header, known))
         expert_add_info(ctx->pinfo, item, &ei_damaged);
     zmtp_show_role(ctx, ctx->tree, token);
     proto_item_append_text(ctx->root, ", GSSAPI %s, %u byte token (%s)",
-                           outer_command ? "READY" : "MESSAGE", tvb_reported_length(token),
-                           whole ? "encrypted" : "cut short in the capture");
-    if (outer_command) {
+                           ready ? "READY" : "MESSAGE", tvb_reported_length(token),
+                           tvb_captured_length(token) < tvb_reported_length(token)
+                               ? "cut short in the capture"
+                               : "encrypted");
+    if (ready) {
         zmtp_info_add(ctx, "GSSAPI READY (encrypted)");
         zmtp_ready_seen(ctx, true);
     } else {
@@ -317,48 +383,61 @@ static void show_closed(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
     }
 }
 
-/* A token with a payload; outer_command: its frame had the COMMAND flag. */
+/* What its header tells, and whether it was opened. */
+static void show_protection(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
+                            const struct zmtp_gss_header *header, bool opened)
+{
+    proto_item *item = NULL;
+
+    if (header->kind == ZMTP_GSS_WRAP) {
+        item = proto_tree_add_boolean(tree, hf_sealed, token, 0, 0, header->sealed);
+        proto_item_set_generated(item);
+        if (!header->sealed)
+            expert_add_info(ctx->pinfo, item, &ei_signed_only);
+        else if (header->extra_count)
+            expert_add_info(ctx->pinfo, item, &ei_extra_count);
+    }
+    if (header->sealed || !opened)
+        proto_item_set_generated(proto_tree_add_boolean(tree, hf_decrypted, token, 0, 0, opened));
+}
+
+/* A token with a payload; outer_command: its frame had the COMMAND flag, as READY's has. */
 static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
                             proto_tree *token_tree, bool outer_command)
 {
     struct gssapi_state *state = state_of(ctx);
+    struct zmtp_gss_known known = what_is_known(ctx);
     struct zmtp_gss_header header;
-    tvbuff_t *plain = NULL;
+    tvbuff_t *plain;
+    bool first_command = outer_command && remember(ctx, &state->ready[ctx->dir]);
     bool ready;
 
-    if (zmtp_gss_read_header(token, &header) && tvb_captured_length(token) > 0)
-        plain = zmtp_gss_unwrap(ctx, token_tree, token, &header);
+    zmtp_gss_read_header(token, &header);
+    /* Wireshark keeps all keys between passes: those count that the first pass had here. */
+    plain = zmtp_gss_unwrap(ctx, token_tree, token, &header,
+                            known.ticket_opened || known.answer_opened);
     if (plain && tvb_captured_length(plain) == 0)
         plain = NULL;
     learn_role(ctx, header.sender);
-    remember(ctx, &state->wrapped[ctx->dir]);
-    if (header.wrap)
-        proto_item_set_generated(
-            proto_tree_add_boolean(token_tree, hf_sealed, token, 0, 0, header.sealed));
-    if (header.sealed || !plain)
-        proto_item_set_generated(
-            proto_tree_add_boolean(token_tree, hf_decrypted, token, 0, 0, plain != NULL));
-    ready = plain ? outer_command && is_ready(plain) : outer_command;
+    ready = plain ? outer_command && is_ready(plain) : first_command;
     if (!ready)
         zmtp_count_protected(ctx, plain != NULL);
+    show_protection(ctx, token_tree, token, &header, plain != NULL);
     if (!plain) {
-        show_closed(ctx, token_tree, token, &header, outer_command);
-        return;
-    }
-    if (header.sealed)
-        remember(ctx, &state->opened);
-    if (ready)
-        learn_excess(ctx, token, &header, plain);
-    plain = without_excess(ctx, token_tree, token, &header, plain);
-    if (header.sealed)
-        plain = keep(ctx, plain);
-    if (ready) {
-        proto_item_append_text(ctx->root, ", GSSAPI READY");
-        zmtp_show_role(ctx, tree, token);
-        dissect_opened_ready(ctx, tree, plain, header.sealed ? " (decrypted)" : " (signed)");
+        show_closed(ctx, token_tree, token, &header, &known, ready);
     } else {
-        dissect_opened(ctx, tree, plain, header.sealed ? ZMTP_DECRYPTED : ZMTP_CLEAR);
+        if (ready)
+            learn_excess(ctx, token, &header, plain);
+        plain = without_excess(ctx, token_tree, token, &header, plain);
+        if (header.sealed)
+            plain = keep(ctx, plain);
+        if (ready)
+            dissect_opened_ready(ctx, tree, plain, header.sealed);
+        else
+            dissect_opened(ctx, tree, plain, header.sealed);
     }
+    if (header.kind == ZMTP_GSS_WRAP)
+        remember(ctx, &state->wrapped[ctx->dir]);
 }
 
 /* ---- Frames ---- */
@@ -393,6 +472,8 @@ static bool gssapi_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *dat
         dissect_handshake(ctx, tree, data, name);
     } else if (strcmp(name, "READY") == 0) {
         remember(ctx, &state_of(ctx)->clear[ctx->dir]);
+        if (gssapi_protects(ctx))
+            zmtp_mark_unprotected(ctx, ctx->root);
         zmtp_show_role(ctx, tree, data);
         dissect_ready(ctx, tree, data, "");
     } else if (*name == '\0' && tvb_reported_length(data) == 0) {
@@ -421,7 +502,7 @@ static bool gssapi_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *bod
     proto_tree *token_tree;
     tvbuff_t *token;
 
-    if (plaintext_mode(ctx))
+    if (!outer_command && plaintext_mode(ctx))
         return false; /* an application's own words */
     zmtp_add_command_name(ctx, tree, body, 0, NAME_LEN - 1);
     token = show_token(ctx, tree, body, NAME_LEN, false, &token_tree);
@@ -484,8 +565,18 @@ static void gssapi_register(const struct zmtp_registry *registry)
           EXPFILL}},
         {&ei_excess_unknown,
          {"zmtp.gssapi.excess_unknown", PI_UNDECODED, PI_NOTE,
-          "READY, which would tell, was not seen: the last 4 or 12 octets of the payload may "
-          "belong to the token (Wireshark takes all of its checksums for 12 octets)",
+          "No READY was opened before this, which would tell: the last 4 or 12 octets of the "
+          "payload may belong to the token (Wireshark takes all of its checksums for 12 octets)",
+          EXPFILL}},
+        {&ei_extra_count,
+         {"zmtp.gssapi.extra_count", PI_SECURITY, PI_NOTE,
+          "EC is not 0: so many octets were cut off behind the payload. No library is known to "
+          "send any when it seals; nothing shows here that the number is the sender's",
+          EXPFILL}},
+        {&ei_signed_only,
+         {"zmtp.gssapi.signed_only", PI_SECURITY, PI_NOTE,
+          "Signed and not encrypted, and the signature was not checked here. libzmq always "
+          "encrypts, or uses no token at all",
           EXPFILL}},
         {&ei_subscription_kind,
          {"zmtp.gssapi.subscription_kind", PI_PROTOCOL, PI_WARN,

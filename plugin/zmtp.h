@@ -323,10 +323,10 @@ void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
 /* The same, and what belongs around it where it is no command. */
 void zmtp_dissect_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic,
                                enum zmtp_subscription kind);
-/* Room for one more plaintext of len octets, and, when it was opened, the tvb of it.  The name is
- * that of the tab with all of this call's plaintexts. */
 /* A MESSAGE was opened, or was not: then it may have held any part of a message. */
 void zmtp_count_protected(struct zmtp_ctx *ctx, bool opened);
+/* Room for one more plaintext of len octets, and, when it was opened, the tvb of it.  The name is
+ * that of the tab with all of this call's plaintexts. */
 uint8_t *zmtp_plaintext_room(struct zmtp_ctx *ctx, unsigned len);
 tvbuff_t *zmtp_plaintext_keep(struct zmtp_ctx *ctx, unsigned len, const char *source_name);
 void zmtp_plaintexts_end(struct zmtp_ctx *ctx);
