@@ -174,8 +174,9 @@ def rotated_tokens(run):
     run.expect(pull_side, [b"first", b"second, not rotated"])
 
 
-def sign_only(run):
-    client, server = raw_pair(run, ("PAIR", "PAIR"), signed)
+def sign_only(run, ready=signed):
+    client, server = raw_pair(run, ("PAIR", "PAIR"), ready)
+    client.wrap = server.wrap = signed
     say(client, server, b"signed, not encrypted")
     say(server, client, b"")
     say(client, server, b"first", more=True)
@@ -184,7 +185,7 @@ def sign_only(run):
 
 
 def sign_only_both(run):
-    client, server = sign_only(run)
+    client, server = sign_only(run, ready=sealed)
     client.wrap = server.wrap = signed_rotated
     say(client, server, b"signed, the checksum first")
     say(server, client, b"")
