@@ -25,7 +25,8 @@ def run_tool(command, **keywords):
 
 
 def dissect(capture, keys, build):
-    """Lines of (TCP stream, mechanism, command names, whether boxes opened), as tshark with our plugin sees them."""
+    """Lines of (TCP stream, mechanism, command names, whether CURVE boxes and GSSAPI tokens opened), as tshark with our
+    plugin sees them."""
     as_nobody = os.geteuid() == 0  # as root, tshark loads no plugin from a build folder
     # nobody must be able to enter the folder: root's own temporary folder ($TMPDIR) may be closed to others.
     with tempfile.TemporaryDirectory(prefix="zmtp-capture-", dir="/tmp" if as_nobody else None) as name:
@@ -33,7 +34,8 @@ def dissect(capture, keys, build):
         shutil.copytree(build / "plugins", folder / "plugins")
         (folder / "home").mkdir()
         command = ["tshark", "-n", "-r", "-", "-Y", "zmtp", "-T", "fields"]
-        for field in ("tcp.stream", "zmtp.mechanism", "zmtp.command-name", "zmtp.curvezmq.decrypted"):
+        for field in ("tcp.stream", "zmtp.mechanism", "zmtp.command-name", "zmtp.curvezmq.decrypted",
+                      "zmtp.gssapi.decrypted"):
             command += ["-e", field]
         if keys:
             shutil.copyfile(keys, folder / "keys")
@@ -64,11 +66,13 @@ class Connection:
         self.mechanisms = set()
         self.commands = set()
         self.closed = self.opened = False  # boxes under the session key that were not, that were opened
+        self.sealed = False  # there are encrypted GSSAPI tokens
 
-    def see(self, mechanism, commands, decrypted):
+    def see(self, mechanism, commands, decrypted, token_decrypted):
         names = set(filter(None, commands.split(",")))
         self.mechanisms |= set(filter(None, mechanism.split(",")))
         self.commands |= names
+        self.sealed |= bool(token_decrypted)
         if decrypted:
             self.mechanisms.add("CURVE")
             if {"INITIATE", "READY", "MESSAGE"} & names:
@@ -93,6 +97,7 @@ class Report:
         self.opened = sum(connection.opened for connection in self.curve.values())
         self.closed = [stream for stream, connection in self.curve.items()
                        if connection.closed and not connection.opened]
+        self.sealed = sum(connection.sealed for connection in connections.values())
         self.unanswered = sum("HELLO" in connection.commands and "WELCOME" not in connection.commands
                               for connection in self.curve.values())
 
@@ -121,9 +126,15 @@ class Report:
                 yield f"{os.path.basename(command[0])} drops LD_PRELOAD, so that no keys are logged: see " \
                     "zmtp-capture -h"
 
+    def of_gssapi(self, out):
+        """The same about the GSSAPI connections, whose keys are in their tickets."""
+        if self.sealed:
+            yield f"{several(self.sealed, 'GSSAPI connection')} can be decrypted with the service's keytab:\n" \
+                f"  tshark -r {shown(out)} -o kerberos.decrypt:TRUE -K service.keytab -Y zmtp.data"
+
     def filter(self):
         """What shows the messages; where none can be read, what shows the connections."""
-        return "zmtp.data" if self.opened or len(self.curve) < len(self.connections) else "zmtp"
+        return "zmtp.data" if self.opened or len(self.curve) + self.sealed < len(self.connections) else "zmtp"
 
 
 def no_zmtp(status, logged):

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from tools import SESSION, program_module
+from corpus import HERE
+from tools import BUILD, SESSION, program_module
 
 
 def test_folder_of_others_is_not_taken_for_the_key_log(monkeypatch, tmp_path):
@@ -60,6 +61,18 @@ def test_folder_that_others_could_make_anew_stays_while_a_program_runs(monkeypat
     keys.running = running
     keys.drop()
     assert [list(path.iterdir()) for path in tmp_path.iterdir()] == [[]] * stays
+
+
+@pytest.mark.parametrize("name, display_filter, needs_keytab", [("gssapi-clients", "zmtp", True),
+                                                                ("gssapi-plaintext-req-rep", "zmtp.data", False)])
+def test_report_says_that_gssapi_needs_a_keytab(name, display_filter, needs_keytab):
+    program = program_module("zmtp-capture")
+    capture = HERE / "libzmq-4.3.4" / f"{name}.pcap"
+    report = program.Report(program.dissect(capture, None, BUILD))
+    sentences = list(report.of_gssapi(capture))
+    assert [sentence.partition(" ")[0] for sentence in sentences] == (["3"] if needs_keytab else [])
+    assert all("-o kerberos.decrypt:TRUE -K" in sentence for sentence in sentences)
+    assert report.filter() == display_filter
 
 
 def test_tools_do_not_inherit_signals_that_are_held_back():
