@@ -54,8 +54,8 @@ static void read_cfx(tvbuff_t *token, struct zmtp_gss_header *header)
     header->right_rotated = tvb_get_ntohs(token, CFX_RRC_AT);
 }
 
-/* Without data behind its header there is nothing in it, and Wireshark 4.0 to 4.6 crash at one
- * with RC4. */
+/* Without data behind its header there is nothing in it, and Wireshark crashes at one with RC4 (4.0
+ * does; the code of 4.4 is the same). */
 static void read_old_wrap(tvbuff_t *token, unsigned offset, struct zmtp_gss_header *header)
 {
     uint16_t seal;
@@ -135,17 +135,16 @@ static void read_framed(tvbuff_t *token, struct zmtp_gss_header *header)
 }
 
 /* Message types 1 (negotiate) and 3 (authenticate) are the client's, 2 (challenge) the server's. */
-static bool read_ntlmssp(tvbuff_t *token, struct zmtp_gss_header *header)
+static void read_ntlmssp(tvbuff_t *token, struct zmtp_gss_header *header)
 {
     static const uint8_t signature[] = {'N', 'T', 'L', 'M', 'S', 'S', 'P', 0};
 
     if (tvb_captured_length(token) <= sizeof signature ||
         tvb_memeql(token, 0, signature, sizeof signature) != 0)
-        return false;
+        return;
     header->kind = ZMTP_GSS_NTLMSSP;
     header->sender =
         tvb_get_uint8(token, sizeof signature) == 2 ? ZMTP_GSS_ACCEPTOR : ZMTP_GSS_INITIATOR;
-    return true;
 }
 
 void zmtp_gss_read_header(tvbuff_t *token, struct zmtp_gss_header *header)
