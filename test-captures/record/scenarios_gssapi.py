@@ -154,6 +154,20 @@ def gssapi_empty(run):
         run.carry(left, right, parts, stream.down)
 
 
+def token_ends(run):
+    left, right, stream = run.pair(zmq.PAIR, zmq.PAIR)
+    for flags in (6, 7):
+        begin = bytes((5, 4, flags, 255))
+        for body in (begin, b"payload" + begin, begin + bytes(8), b"payload" + begin + bytes(8), begin * 5):
+            run.carry(right, left, [body], stream.up)
+            run.carry(left, right, [body, body], stream.down)
+
+
+for short in ("aes256-sha1", "aes128-sha2", "aes256-sha2"):
+    scenario(f"GSSAPI: messages that end as a token begins; {TYPES[short]}.", name=f"gssapi-token-ends-{short}",
+             realm={"keys": TYPES[short]})(token_ends)
+
+
 @scenario("GSSAPI: frames of 100 kB and of 1 MB, and short ones between.")
 def gssapi_large(run):
     left, right, stream = run.pair(zmq.PAIR, zmq.PAIR)

@@ -198,6 +198,8 @@ for name, about, function, keys in (
          "aes256-cts-hmac-sha1-96"),
         ("rotated-sha2", "a raw peer rotates its tokens (RRC), libzmq accepts them", rotated_tokens,
          "aes128-cts-hmac-sha256-128"),
+        ("rotated-sha384", "a raw peer rotates its tokens (RRC), libzmq accepts them", rotated_tokens,
+         "aes256-cts-hmac-sha384-192"),
         ("sign-only", "raw peers sign their messages and do not encrypt them", sign_only_both,
          "aes256-cts-hmac-sha1-96"),
         ("sign-only-sha2", "raw peers sign their messages and do not encrypt them", sign_only_both,
