@@ -131,11 +131,19 @@ const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx)
     return &zmtp_mechanism_null;
 }
 
+/* Whether what was learned there was known here; both may be in one packet. */
+static bool known_here(const struct zmtp_ctx *ctx, uint32_t frame, uint32_t seq)
+{
+    if (frame == ctx->pinfo->num)
+        return (int32_t)(ctx->seq - seq) >= 0;
+    return frame < ctx->pinfo->num;
+}
+
 const char *zmtp_sender_role(const struct zmtp_ctx *ctx)
 {
     const struct zmtp_conn *conn = ctx->conn;
 
-    if (conn->client < 0 || conn->client_frame > ctx->pinfo->num)
+    if (conn->client < 0 || !known_here(ctx, conn->client_frame, conn->client_seq))
         return NULL;
     return conn->client == (int)ctx->dir ? "client" : "server";
 }
@@ -153,6 +161,7 @@ void zmtp_learn_client(struct zmtp_ctx *ctx, bool sender_is_client)
     if (ctx->first_pass && ctx->conn->client < 0) {
         ctx->conn->client = (int)(sender_is_client ? ctx->dir : !ctx->dir);
         ctx->conn->client_frame = ctx->pinfo->num;
+        ctx->conn->client_seq = ctx->seq;
     }
 }
 
@@ -169,6 +178,7 @@ void zmtp_learn_socket_type(struct zmtp_ctx *ctx, const char *name)
         if (strcmp(name, types[i]) == 0) {
             ctx->peer->socket_type = types[i];
             ctx->peer->socket_type_frame = ctx->pinfo->num;
+            ctx->peer->socket_type_seq = ctx->seq;
         }
     }
 }
@@ -176,7 +186,7 @@ void zmtp_learn_socket_type(struct zmtp_ctx *ctx, const char *name)
 static bool peer_is(const struct zmtp_ctx *ctx, const struct zmtp_peer *peer, const char *type,
                     const char *x_type)
 {
-    return peer->socket_type && peer->socket_type_frame <= ctx->pinfo->num &&
+    return peer->socket_type && known_here(ctx, peer->socket_type_frame, peer->socket_type_seq) &&
            (strcmp(peer->socket_type, type) == 0 || strcmp(peer->socket_type, x_type) == 0);
 }
 

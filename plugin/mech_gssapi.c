@@ -38,6 +38,7 @@ static expert_field ei_rfc_38 = EI_INIT;
 static expert_field ei_damaged = EI_INIT;
 static expert_field ei_excess_unknown = EI_INIT;
 static expert_field ei_extra_count = EI_INIT;
+static expert_field ei_header_changed = EI_INIT;
 static expert_field ei_signed_only = EI_INIT;
 static expert_field ei_subscription_kind = EI_INIT;
 
@@ -50,15 +51,15 @@ struct place {
 };
 
 struct gssapi_state {
-    struct place ticket; /* the first whole tokens of these kinds; which of them told keys */
+    struct place ticket; /* the first whole tokens of these kinds, and the first that told keys */
     struct place answer;
     struct place error;
-    bool ticket_opened;
-    bool answer_opened;
-    struct place clear[2];   /* by direction: READY in the clear, that is plaintext mode */
+    struct place ticket_opened;
+    struct place answer_opened;
+    struct place clear[2];   /* by direction: READY in the clear */
     struct place wrapped[2]; /* by direction: the first Wrap token */
     struct place ready[2];   /* by direction: the first MESSAGE with the COMMAND flag */
-    struct place excess_known;
+    struct place excess_learned;
     unsigned excess; /* octets too many, see zmtp_gss_excess_at */
 };
 
@@ -91,17 +92,17 @@ static bool remember(const struct zmtp_ctx *ctx, struct place *place)
     return is_at(ctx, place);
 }
 
-/* What the sender says in the clear it means so, unless it has wrapped something before. */
-static bool plaintext_mode(const struct zmtp_ctx *ctx)
+/* Both sides encrypt, or neither. */
+static bool gssapi_protects(const struct zmtp_ctx *ctx)
 {
     const struct gssapi_state *state = state_of(ctx);
 
-    return is_behind(ctx, &state->clear[ctx->dir]) && !is_behind(ctx, &state->wrapped[ctx->dir]);
+    return is_behind(ctx, &state->wrapped[0]) || is_behind(ctx, &state->wrapped[1]);
 }
 
-static bool gssapi_protects(const struct zmtp_ctx *ctx)
+static bool plaintext_mode(const struct zmtp_ctx *ctx)
 {
-    return is_behind(ctx, &state_of(ctx)->wrapped[ctx->dir]);
+    return is_behind(ctx, &state_of(ctx)->clear[ctx->dir]) && !gssapi_protects(ctx);
 }
 
 static void learn_role(struct zmtp_ctx *ctx, enum zmtp_gss_sender sender)
@@ -140,24 +141,23 @@ static tvbuff_t *show_token(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *da
     return token;
 }
 
-/* Where the keys of the connection are. */
+/* Where the keys of the connection can be, and where Wireshark found some. */
 static void remember_token(struct zmtp_ctx *ctx, tvbuff_t *token,
                            const struct zmtp_gss_header *header, const char *role, bool opened)
 {
     struct gssapi_state *state = state_of(ctx);
-    bool from_server = role && *role == 's';
+    bool from_server = role ? *role == 's' : header->kind == ZMTP_GSS_REPLY;
 
-    if (!ctx->first_pass || tvb_captured_length(token) < tvb_reported_length(token))
+    if (tvb_captured_length(token) < tvb_reported_length(token))
         return;
     switch (header->kind) {
     case ZMTP_GSS_AP_REQ:
     case ZMTP_GSS_AP_REP:
     case ZMTP_GSS_OTHER:
     case ZMTP_GSS_REPLY:
-        if (from_server && remember(ctx, &state->answer))
-            state->answer_opened = opened;
-        else if (!from_server && remember(ctx, &state->ticket))
-            state->ticket_opened = opened;
+        remember(ctx, from_server ? &state->answer : &state->ticket);
+        if (opened)
+            remember(ctx, from_server ? &state->answer_opened : &state->ticket_opened);
         break;
     case ZMTP_GSS_KRB_ERROR:
         remember(ctx, &state->error);
@@ -249,12 +249,14 @@ static void learn_excess(const struct zmtp_ctx *ctx, tvbuff_t *token,
     struct gssapi_state *state = state_of(ctx);
     int excess;
 
-    if (!ctx->first_pass || state->excess_known.frame || !header->cfx || !header->sealed)
+    /* EC, which nothing here authenticates, changes how much Wireshark takes for the plaintext. */
+    if (!ctx->first_pass || state->excess_learned.frame || !header->cfx || !header->sealed ||
+        header->extra_count)
         return;
     excess = excess_of_ready(token, plain);
     if (excess >= 0) {
         state->excess = (unsigned)excess;
-        remember(ctx, &state->excess_known);
+        remember(ctx, &state->excess_learned);
     }
 }
 
@@ -275,15 +277,16 @@ static tvbuff_t *without_excess(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t
 
     if (!header->cfx || !header->sealed)
         return plain;
-    if (!is_behind(ctx, &state->excess_known) && !is_at(ctx, &state->excess_known)) {
+    if (!is_behind(ctx, &state->excess_learned) && !is_at(ctx, &state->excess_learned)) {
         if ((len > 4 && zmtp_gss_excess_at(token, plain, len - 4)) ||
             (len > 12 && zmtp_gss_excess_at(token, plain, len - 12)))
             proto_tree_add_expert(tree, ctx->pinfo, &ei_excess_unknown, token, 0, 0);
         return plain;
     }
-    if (state->excess == 0 || len <= state->excess ||
-        zmtp_gss_excess_at(token, plain, len - state->excess) == 0)
+    if (state->excess == 0 || len <= state->excess || header->extra_count)
         return plain;
+    if (zmtp_gss_excess_at(token, plain, len - state->excess) == 0)
+        proto_tree_add_expert(tree, ctx->pinfo, &ei_header_changed, token, 0, 0);
     return tvb_new_subset_length(plain, 0, (int)(len - state->excess));
 }
 
@@ -351,8 +354,8 @@ static struct zmtp_gss_known what_is_known(const struct zmtp_ctx *ctx)
         .ticket_frame = is_behind(ctx, &state->ticket) ? state->ticket.frame : 0,
         .answer_frame = is_behind(ctx, &state->answer) ? state->answer.frame : 0,
         .error_frame = is_behind(ctx, &state->error) ? state->error.frame : 0,
-        .ticket_opened = is_behind(ctx, &state->ticket) && state->ticket_opened,
-        .answer_opened = is_behind(ctx, &state->answer) && state->answer_opened,
+        .ticket_opened = is_behind(ctx, &state->ticket_opened),
+        .answer_opened = is_behind(ctx, &state->answer_opened),
     };
 }
 
@@ -401,6 +404,25 @@ static void show_protection(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
         proto_item_set_generated(proto_tree_add_boolean(tree, hf_decrypted, token, 0, 0, opened));
 }
 
+/* What was in a token, or NULL.  Wireshark keeps the keys of all connections between passes, so
+ * that it could open later what it could not at first: those count that the first pass had. */
+static tvbuff_t *unwrap(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
+                        const struct zmtp_gss_header *header, const struct zmtp_gss_known *known)
+{
+    bool has_key = header->acceptor_subkey ? known->answer_opened
+                                           : known->ticket_opened || known->answer_opened;
+    tvbuff_t *plain;
+    int32_t memo;
+
+    if (has_key && !ctx->first_pass &&
+        zmtp_memo_get(ctx->pinfo, ZMTP_MEMO_STAYS_CLOSED, ctx->seq, &memo))
+        has_key = false;
+    plain = zmtp_gss_unwrap(ctx, tree, token, header, has_key);
+    if (has_key && ctx->first_pass && !plain)
+        zmtp_memo_put(ctx->pinfo, ZMTP_MEMO_STAYS_CLOSED, ctx->seq, 0);
+    return plain && tvb_captured_length(plain) > 0 ? plain : NULL;
+}
+
 /* A token with a payload; outer_command: its frame had the COMMAND flag, as READY's has. */
 static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
                             proto_tree *token_tree, bool outer_command)
@@ -410,16 +432,15 @@ static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
     struct zmtp_gss_header header;
     tvbuff_t *plain;
     bool first_command = outer_command && remember(ctx, &state->ready[ctx->dir]);
+    bool first_wrap;
     bool ready;
 
     zmtp_gss_read_header(token, &header);
-    /* Wireshark keeps all keys between passes: those count that the first pass had here. */
-    plain = zmtp_gss_unwrap(ctx, token_tree, token, &header,
-                            known.ticket_opened || known.answer_opened);
-    if (plain && tvb_captured_length(plain) == 0)
-        plain = NULL;
+    first_wrap = header.kind == ZMTP_GSS_WRAP && remember(ctx, &state->wrapped[ctx->dir]);
+    plain = unwrap(ctx, token_tree, token, &header, &known);
     learn_role(ctx, header.sender);
-    ready = plain ? outer_command && is_ready(plain) : first_command;
+    /* Anybody can change the COMMAND flag, which is outside of the token. */
+    ready = plain ? (outer_command || first_wrap) && is_ready(plain) : first_command;
     if (!ready)
         zmtp_count_protected(ctx, plain != NULL);
     show_protection(ctx, token_tree, token, &header, plain != NULL);
@@ -436,8 +457,6 @@ static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
         else
             dissect_opened(ctx, tree, plain, header.sealed);
     }
-    if (header.kind == ZMTP_GSS_WRAP)
-        remember(ctx, &state->wrapped[ctx->dir]);
 }
 
 /* ---- Frames ---- */
@@ -462,27 +481,32 @@ static void dissect_rfc_38(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *dat
         return;
     }
     token = show_token(ctx, tree, data, 0, true, &token_tree);
-    if (token)
-        dissect_message(ctx, tree, token, token_tree, false);
+    dissect_message(ctx, tree, token, token_tree, false);
 }
 
 static bool gssapi_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
 {
+    bool protected_before = gssapi_protects(ctx);
+
+    if (strcmp(name, "MESSAGE") == 0) {
+        dissect_rfc_38(ctx, tree, data, name);
+        return true;
+    }
     if (strcmp(name, "INITIATE") == 0) {
         dissect_handshake(ctx, tree, data, name);
     } else if (strcmp(name, "READY") == 0) {
         remember(ctx, &state_of(ctx)->clear[ctx->dir]);
-        if (gssapi_protects(ctx))
-            zmtp_mark_unprotected(ctx, ctx->root);
         zmtp_show_role(ctx, tree, data);
         dissect_ready(ctx, tree, data, "");
     } else if (*name == '\0' && tvb_reported_length(data) == 0) {
         show_empty_command(ctx, tree, data);
-    } else if (strcmp(name, "HELLO") == 0 || strcmp(name, "MESSAGE") == 0) {
+    } else if (strcmp(name, "HELLO") == 0) {
         dissect_rfc_38(ctx, tree, data, name);
     } else {
         return false;
     }
+    if (protected_before)
+        zmtp_mark_unprotected(ctx, ctx->root);
     return true;
 }
 
@@ -572,6 +596,11 @@ static void gssapi_register(const struct zmtp_registry *registry)
          {"zmtp.gssapi.extra_count", PI_SECURITY, PI_NOTE,
           "EC is not 0: so many octets were cut off behind the payload. No library is known to "
           "send any when it seals; nothing shows here that the number is the sender's",
+          EXPFILL}},
+        {&ei_header_changed,
+         {"zmtp.gssapi.header_changed", PI_SECURITY, PI_WARN,
+          "The token's header is not the one that was encrypted with the payload: it was changed, "
+          "or the token is another connection's",
           EXPFILL}},
         {&ei_signed_only,
          {"zmtp.gssapi.signed_only", PI_SECURITY, PI_NOTE,

@@ -312,6 +312,12 @@ static const char *disabled_protocol(void)
     return NULL;
 }
 
+static const char *why_disabled(packet_info *pinfo)
+{
+    return wmem_strdup_printf(pinfo->pool, "the protocol %s is disabled in Wireshark",
+                              disabled_protocol());
+}
+
 /* What is wrong with the file itself, or NULL. */
 static const char *why_no_keytab(const char *keytab)
 {
@@ -332,15 +338,13 @@ static const char *why_no_ticket(packet_info *pinfo, uint32_t ticket_frame)
     module_t *kerberos = prefs_find_module("kerberos");
     pref_t *decrypt = kerberos ? prefs_find_preference(kerberos, "decrypt") : NULL;
     pref_t *file = kerberos ? prefs_find_preference(kerberos, "file") : NULL;
-    const char *disabled = disabled_protocol();
     const char *keytab;
     const char *wrong;
 
     if (!decrypt || !file)
         return "this Wireshark was built without Kerberos decryption";
-    if (disabled)
-        return wmem_strdup_printf(pinfo->pool, "the protocol %s is disabled in Wireshark",
-                                  disabled);
+    if (disabled_protocol())
+        return why_disabled(pinfo);
     if (!prefs_get_bool_value(decrypt, pref_current))
         return "Kerberos decryption is off: turn it on and give a keytab with the key of the "
                "service (" HOW_TO_GIVE ")";
@@ -403,6 +407,8 @@ const char *zmtp_gss_why_not(struct zmtp_ctx *ctx, tvbuff_t *token,
         return why_no_key(ctx->pinfo, header, known);
     if (tvb_captured_length(token) < tvb_reported_length(token))
         return "cut short in the capture";
+    if (header->kind == ZMTP_GSS_WRAP && disabled_protocol())
+        return why_disabled(ctx->pinfo);
     if (header->kind != ZMTP_GSS_WRAP)
         return "not a Wrap token of Kerberos, or one without data";
     if (header->other_cipher)

@@ -62,6 +62,7 @@ struct zmtp_peer {
     const struct zmtp_mechanism *mechanism;
     const char *socket_type; /* static text, NULL: not known */
     uint32_t socket_type_frame;
+    uint32_t socket_type_seq;
 
     /* Used in the first pass only. */
     bool started; /* some octets of it were seen */
@@ -84,6 +85,7 @@ struct zmtp_conn {
     uint32_t guessed_frame;
     int client; /* direction of the security client (who sent HELLO), -1: not known */
     uint32_t client_frame;
+    uint32_t client_seq;
     struct zmtp_conn_state *states; /* of the mechanisms, see zmtp_conn_state */
     uint32_t settled_frame; /* packet and sequence number that settled the handshake; 0: none */
     uint32_t settled_seq;
@@ -265,11 +267,12 @@ bool zmtp_sender_is_sub(const struct zmtp_ctx *ctx);
 /* A memo keeps a number for a later visit to this packet; the key is a TCP sequence number, unique
  * within a packet and direction.  Made in the first pass, and only where a packet is special. */
 enum zmtp_memo_kind {
-    ZMTP_MEMO_CONTINUED, /* where the first frame begins behind the rest of an earlier frame */
-    ZMTP_MEMO_GAP,       /* ... behind missing data; -1: it could not be found */
-    ZMTP_MEMO_PART,      /* parts seen before the first frame */
-    ZMTP_MEMO_PART_LOST, /* from this frame on part numbers are not known */
-    ZMTP_MEMO_GREETING,  /* a piece of the greeting, see greeting.c */
+    ZMTP_MEMO_CONTINUED,    /* where the first frame begins behind the rest of an earlier frame */
+    ZMTP_MEMO_GAP,          /* ... behind missing data; -1: it could not be found */
+    ZMTP_MEMO_PART,         /* parts seen before the first frame */
+    ZMTP_MEMO_PART_LOST,    /* from this frame on part numbers are not known */
+    ZMTP_MEMO_GREETING,     /* a piece of the greeting, see greeting.c */
+    ZMTP_MEMO_STAYS_CLOSED, /* the key that there is does not open it */
 };
 void zmtp_memo_put(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t value);
 bool zmtp_memo_get(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t *value);

@@ -334,3 +334,72 @@ def test_a_padded_command_outside_of_a_token_is_marked_too(tshark, folder):
         events = [*said(SESSION.capture), (False, frame(name + b"\x03400", command=True))]
         packets = look(tshark, folder, events, SESSION.keytab)
         assert "zmtp.unprotected" in names(packets) and shows(packets, "zmtp.reason") == ["400"]
+
+
+def test_a_message_in_front_of_its_key_is_closed_in_both_passes(tshark, folder):
+    events = said(SESSION.capture)
+    answer, message = place(events, 1, b"INITIATE"), place(events, 4, b"MESSAGE")
+    events.insert(answer, events.pop(message))
+    packets = look(tshark, folder, events, SESSION.keytab)
+    assert opened(packets).count(False) == 1
+    assert reasons(packets) == ["no key: the server's INITIATE, which has it, is not in the capture, or not whole"]
+
+
+def test_a_message_of_a_later_connection_is_closed_in_both_passes(tshark, folder):
+    sample = sample_named("reconnect")
+    first, second = said_by_all(sample.capture)[:2]
+    first = [*first, second[place(second, 2, b"MESSAGE")]]
+    path = save(folder / "replayed.pcap", tell(first), tell(second, client_port=40002))
+    for arguments in ((), ("-2",)):
+        packets = tshark.packets(path, *arguments, keys=sample.keytab)
+        assert opened(packets).count(False) == 1 and names(packets).count("zmtp.gssapi.damaged") == 1
+
+
+@pytest.mark.parametrize("offset, what", [(5, "zmtp.gssapi.extra_count"), (3, "zmtp.gssapi.header_changed")])
+def test_a_header_that_was_changed_is_remarked_on_and_teaches_nothing(tshark, folder, offset, what):
+    sample = sample_named("aes128-sha2")
+    events = said(sample.capture)
+    for number in (0, 2):  # READY, a message
+        at = place(events, number, b"MESSAGE")
+        events = changed(events, at, events[at][1].index(b"\x05\x04") + offset, b"\x04")
+    packets = look(tshark, folder, events, sample.keytab)
+    expected = everything(tshark, sample)
+    assert what in names(packets)
+    wrong = [text for text, sent in zip(texts(packets), expected, strict=True) if text != sent]
+    assert len(wrong) <= (1 if what == "zmtp.gssapi.extra_count" else 0)
+
+
+def test_the_first_tokens_need_not_be_those_with_the_keys(tshark, folder):
+    events = said(SESSION.capture)
+    request = place(events, 0, b"INITIATE")
+    spnego = initial(b"\xa0\x02\x30\x00", oid=b"\x06\x06\x2b\x06\x01\x05\x05\x02")
+    legs = [(True, command(b"INITIATE", with_length(spnego))),
+            (False, command(b"INITIATE", with_length(b"\xa1\x02\x30\x00")))]
+    packets = look(tshark, folder, [*events[:request], *legs, *events[request:]], SESSION.keytab)
+    assert texts(packets) == everything(tshark, SESSION)
+
+
+def test_a_ready_in_the_clear_after_the_other_sides_wrapped_one_is_marked(tshark, folder):
+    events = said(SESSION.capture)
+    ready = place(events, 1, b"MESSAGE")
+    events[ready] = (events[ready][0], command(b"READY", metadata(socket_type=b"REQ")))
+    packets = look(tshark, folder, events, SESSION.keytab)
+    assert [octets(field) for _, field in fields(packets, "zmtp.data")] == everything(tshark, SESSION)
+    assert names(packets).count("zmtp.unprotected") == 1
+
+
+def test_a_subscription_in_front_of_ready_in_its_packet_is_the_same_later(tshark, folder):
+    sample = sample_named("pub-sub")
+    events = said(sample.capture)
+    ready, topic = place(events, 1, b"MESSAGE"), place(events, 2, b"MESSAGE")
+    together = (events[topic][0], events[topic][1] + events[ready][1])
+    kept = [event for at, event in enumerate(events) if at not in (ready, topic)]
+    look(tshark, folder, [*kept[:ready], together, *kept[ready:]], sample.keytab)
+
+
+def test_a_ready_without_its_command_flag_is_no_data(tshark, folder):
+    events = [(side, b"\x00" + octets_sent[1:] if octets_sent[2:10] == b"\x07MESSAGE" else octets_sent)
+              for side, octets_sent in said(SESSION.capture)]
+    packets = look(tshark, folder, events, SESSION.keytab)
+    assert texts(packets) == everything(tshark, SESSION)
+    assert shows(packets, "zmtp.handshake.result") == ["complete"]
