@@ -17,9 +17,7 @@ static int hf_cancel = -1;
 
 /* ---- Plaintexts ---- */
 
-/* Part numbers are lost with a MESSAGE that stays closed; a memo tells a later visit where they
- * were.
- */
+/* Part numbers are lost with what stays closed; a memo tells a later visit where they were. */
 void zmtp_count_protected(struct zmtp_ctx *ctx, bool opened)
 {
     int32_t memo;
