@@ -86,6 +86,34 @@ void zmtp_use_conn(struct zmtp_ctx *ctx, struct zmtp_conn *conn)
     ctx->other = &conn->peer[!ctx->dir];
 }
 
+/* ---- Moments ---- */
+
+static bool is_now(const struct zmtp_ctx *ctx, const struct zmtp_moment *moment)
+{
+    return moment->packet == ctx->pinfo->num && moment->seq == ctx->seq;
+}
+
+bool zmtp_moment_is_past(const struct zmtp_ctx *ctx, const struct zmtp_moment *moment)
+{
+    if (moment->packet == ctx->pinfo->num)
+        return (int32_t)(ctx->seq - moment->seq) > 0;
+    return moment->packet && moment->packet < ctx->pinfo->num;
+}
+
+bool zmtp_moment_has_come(const struct zmtp_ctx *ctx, const struct zmtp_moment *moment)
+{
+    return is_now(ctx, moment) || zmtp_moment_is_past(ctx, moment);
+}
+
+bool zmtp_moment_keep(const struct zmtp_ctx *ctx, struct zmtp_moment *moment)
+{
+    if (ctx->first_pass && !moment->packet) {
+        moment->packet = ctx->pinfo->num;
+        moment->seq = ctx->seq;
+    }
+    return is_now(ctx, moment);
+}
+
 /* ---- What is known of a connection, as of one packet ---- */
 
 static enum zmtp_version peer_version(const struct zmtp_ctx *ctx, const struct zmtp_peer *peer)
@@ -131,19 +159,11 @@ const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx)
     return &zmtp_mechanism_null;
 }
 
-/* Whether what was learned there was known here; both may be in one packet. */
-static bool known_here(const struct zmtp_ctx *ctx, uint32_t frame, uint32_t seq)
-{
-    if (frame == ctx->pinfo->num)
-        return (int32_t)(ctx->seq - seq) >= 0;
-    return frame < ctx->pinfo->num;
-}
-
 const char *zmtp_sender_role(const struct zmtp_ctx *ctx)
 {
     const struct zmtp_conn *conn = ctx->conn;
 
-    if (conn->client < 0 || !known_here(ctx, conn->client_frame, conn->client_seq))
+    if (conn->client < 0 || !zmtp_moment_has_come(ctx, &conn->client_learned))
         return NULL;
     return conn->client == (int)ctx->dir ? "client" : "server";
 }
@@ -160,8 +180,7 @@ void zmtp_learn_client(struct zmtp_ctx *ctx, bool sender_is_client)
 {
     if (ctx->first_pass && ctx->conn->client < 0) {
         ctx->conn->client = (int)(sender_is_client ? ctx->dir : !ctx->dir);
-        ctx->conn->client_frame = ctx->pinfo->num;
-        ctx->conn->client_seq = ctx->seq;
+        zmtp_moment_keep(ctx, &ctx->conn->client_learned);
     }
 }
 
@@ -177,8 +196,7 @@ void zmtp_learn_socket_type(struct zmtp_ctx *ctx, const char *name)
     for (size_t i = 0; i < array_length(types); i++) {
         if (strcmp(name, types[i]) == 0) {
             ctx->peer->socket_type = types[i];
-            ctx->peer->socket_type_frame = ctx->pinfo->num;
-            ctx->peer->socket_type_seq = ctx->seq;
+            zmtp_moment_keep(ctx, &ctx->peer->socket_type_learned);
         }
     }
 }
@@ -186,7 +204,7 @@ void zmtp_learn_socket_type(struct zmtp_ctx *ctx, const char *name)
 static bool peer_is(const struct zmtp_ctx *ctx, const struct zmtp_peer *peer, const char *type,
                     const char *x_type)
 {
-    return peer->socket_type && known_here(ctx, peer->socket_type_frame, peer->socket_type_seq) &&
+    return peer->socket_type && zmtp_moment_has_come(ctx, &peer->socket_type_learned) &&
            (strcmp(peer->socket_type, type) == 0 || strcmp(peer->socket_type, x_type) == 0);
 }
 
@@ -208,12 +226,9 @@ static void settle(struct zmtp_ctx *ctx, const char *text)
     struct zmtp_conn *conn = ctx->conn;
     proto_item *item;
 
-    if (ctx->first_pass && !conn->settled_frame) {
-        conn->settled_frame = ctx->pinfo->num;
-        conn->settled_seq = ctx->seq;
+    if (ctx->first_pass && !conn->settled.packet)
         conn->settled_text = wmem_strdup(wmem_file_scope(), text);
-    }
-    if (conn->settled_frame == ctx->pinfo->num && conn->settled_seq == ctx->seq) {
+    if (zmtp_moment_keep(ctx, &conn->settled)) {
         item = proto_tree_add_string(ctx->tree, hf_handshake_result, ctx->tvb, 0, 0,
                                      conn->settled_text);
         proto_item_set_generated(item);
@@ -256,11 +271,7 @@ void zmtp_ready_seen(struct zmtp_ctx *ctx, bool both_needed)
 
 bool zmtp_handshake_over(const struct zmtp_ctx *ctx)
 {
-    const struct zmtp_conn *conn = ctx->conn;
-
-    if (conn->settled_frame == ctx->pinfo->num)
-        return (int32_t)(ctx->seq - conn->settled_seq) > 0;
-    return conn->settled_frame && conn->settled_frame < ctx->pinfo->num;
+    return zmtp_moment_is_past(ctx, &ctx->conn->settled);
 }
 
 void zmtp_handshake_failed(struct zmtp_ctx *ctx, const char *why)

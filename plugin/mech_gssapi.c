@@ -44,22 +44,17 @@ static expert_field ei_subscription_kind = EI_INIT;
 
 /* ---- The connection ---- */
 
-/* A place in the capture; frame 0: not seen. */
-struct place {
-    uint32_t frame;
-    uint32_t seq;
-};
-
 struct gssapi_state {
-    struct place ticket; /* the first whole tokens of these kinds, and the first that told keys */
-    struct place answer;
-    struct place error;
-    struct place ticket_opened;
-    struct place answer_opened;
-    struct place clear[2];   /* by direction: READY in the clear */
-    struct place wrapped[2]; /* by direction: the first Wrap token */
-    struct place ready[2];   /* by direction: the first MESSAGE with the COMMAND flag */
-    struct place excess_learned;
+    struct zmtp_moment
+        ticket; /* the first whole tokens of these kinds, and the first that told keys */
+    struct zmtp_moment answer;
+    struct zmtp_moment error;
+    struct zmtp_moment ticket_opened;
+    struct zmtp_moment answer_opened;
+    struct zmtp_moment clear[2];   /* by direction: READY in the clear */
+    struct zmtp_moment wrapped[2]; /* by direction: the first Wrap token */
+    struct zmtp_moment ready[2];   /* by direction: the first MESSAGE with the COMMAND flag */
+    struct zmtp_moment excess_learned;
     unsigned excess; /* octets too many, see zmtp_gss_excess_at */
 };
 
@@ -69,40 +64,18 @@ static struct gssapi_state *state_of(const struct zmtp_ctx *ctx)
                                                   sizeof(struct gssapi_state), NULL);
 }
 
-/* Whether the frame being dissected is at the place, or comes after it; both may be in a packet. */
-static bool is_at(const struct zmtp_ctx *ctx, const struct place *place)
-{
-    return place->frame == ctx->pinfo->num && place->seq == ctx->seq;
-}
-
-static bool is_behind(const struct zmtp_ctx *ctx, const struct place *place)
-{
-    if (place->frame == ctx->pinfo->num)
-        return (int32_t)(ctx->seq - place->seq) > 0;
-    return place->frame && place->frame < ctx->pinfo->num;
-}
-
-/* Keep the first.  Whether it is this one. */
-static bool remember(const struct zmtp_ctx *ctx, struct place *place)
-{
-    if (ctx->first_pass && !place->frame) {
-        place->frame = ctx->pinfo->num;
-        place->seq = ctx->seq;
-    }
-    return is_at(ctx, place);
-}
-
 /* Both sides encrypt, or neither. */
 static bool gssapi_protects(const struct zmtp_ctx *ctx)
 {
     const struct gssapi_state *state = state_of(ctx);
 
-    return is_behind(ctx, &state->wrapped[0]) || is_behind(ctx, &state->wrapped[1]);
+    return zmtp_moment_is_past(ctx, &state->wrapped[0]) ||
+           zmtp_moment_is_past(ctx, &state->wrapped[1]);
 }
 
 static bool plaintext_mode(const struct zmtp_ctx *ctx)
 {
-    return is_behind(ctx, &state_of(ctx)->clear[ctx->dir]) && !gssapi_protects(ctx);
+    return zmtp_moment_is_past(ctx, &state_of(ctx)->clear[ctx->dir]) && !gssapi_protects(ctx);
 }
 
 static void learn_role(struct zmtp_ctx *ctx, enum zmtp_gss_sender sender)
@@ -155,12 +128,12 @@ static void remember_token(struct zmtp_ctx *ctx, tvbuff_t *token,
     case ZMTP_GSS_AP_REP:
     case ZMTP_GSS_OTHER:
     case ZMTP_GSS_REPLY:
-        remember(ctx, from_server ? &state->answer : &state->ticket);
+        zmtp_moment_keep(ctx, from_server ? &state->answer : &state->ticket);
         if (opened)
-            remember(ctx, from_server ? &state->answer_opened : &state->ticket_opened);
+            zmtp_moment_keep(ctx, from_server ? &state->answer_opened : &state->ticket_opened);
         break;
     case ZMTP_GSS_KRB_ERROR:
-        remember(ctx, &state->error);
+        zmtp_moment_keep(ctx, &state->error);
         break;
     default:
         break;
@@ -250,13 +223,13 @@ static void learn_excess(const struct zmtp_ctx *ctx, tvbuff_t *token,
     int excess;
 
     /* EC, which nothing here authenticates, changes how much Wireshark takes for the plaintext. */
-    if (!ctx->first_pass || state->excess_learned.frame || !header->cfx || !header->sealed ||
+    if (!ctx->first_pass || state->excess_learned.packet || !header->cfx || !header->sealed ||
         header->extra_count)
         return;
     excess = excess_of_ready(token, plain);
     if (excess >= 0) {
         state->excess = (unsigned)excess;
-        remember(ctx, &state->excess_learned);
+        zmtp_moment_keep(ctx, &state->excess_learned);
     }
 }
 
@@ -277,7 +250,7 @@ static tvbuff_t *without_excess(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t
 
     if (!header->cfx || !header->sealed)
         return plain;
-    if (!is_behind(ctx, &state->excess_learned) && !is_at(ctx, &state->excess_learned)) {
+    if (!zmtp_moment_has_come(ctx, &state->excess_learned)) {
         if ((len > 4 && zmtp_gss_excess_at(token, plain, len - 4)) ||
             (len > 12 && zmtp_gss_excess_at(token, plain, len - 12)))
             proto_tree_add_expert(tree, ctx->pinfo, &ei_excess_unknown, token, 0, 0);
@@ -351,11 +324,11 @@ static struct zmtp_gss_known what_is_known(const struct zmtp_ctx *ctx)
     const struct gssapi_state *state = state_of(ctx);
 
     return (struct zmtp_gss_known){
-        .ticket_frame = is_behind(ctx, &state->ticket) ? state->ticket.frame : 0,
-        .answer_frame = is_behind(ctx, &state->answer) ? state->answer.frame : 0,
-        .error_frame = is_behind(ctx, &state->error) ? state->error.frame : 0,
-        .ticket_opened = is_behind(ctx, &state->ticket_opened),
-        .answer_opened = is_behind(ctx, &state->answer_opened),
+        .ticket_frame = zmtp_moment_is_past(ctx, &state->ticket) ? state->ticket.packet : 0,
+        .answer_frame = zmtp_moment_is_past(ctx, &state->answer) ? state->answer.packet : 0,
+        .error_frame = zmtp_moment_is_past(ctx, &state->error) ? state->error.packet : 0,
+        .ticket_opened = zmtp_moment_is_past(ctx, &state->ticket_opened),
+        .answer_opened = zmtp_moment_is_past(ctx, &state->answer_opened),
     };
 }
 
@@ -431,12 +404,12 @@ static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
     struct zmtp_gss_known known = what_is_known(ctx);
     struct zmtp_gss_header header;
     tvbuff_t *plain;
-    bool first_command = outer_command && remember(ctx, &state->ready[ctx->dir]);
+    bool first_command = outer_command && zmtp_moment_keep(ctx, &state->ready[ctx->dir]);
     bool first_wrap;
     bool ready;
 
     zmtp_gss_read_header(token, &header);
-    first_wrap = header.kind == ZMTP_GSS_WRAP && remember(ctx, &state->wrapped[ctx->dir]);
+    first_wrap = header.kind == ZMTP_GSS_WRAP && zmtp_moment_keep(ctx, &state->wrapped[ctx->dir]);
     plain = unwrap(ctx, token_tree, token, &header, &known);
     learn_role(ctx, header.sender);
     /* Anybody can change the COMMAND flag, which is outside of the token. */
@@ -469,17 +442,13 @@ static void show_empty_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t 
     zmtp_info_add(ctx, "GSSAPI empty command");
 }
 
-/* RFC 38 "command bodies": what libzmq never sends in this form. */
-static void dissect_rfc_38(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, const char *name)
+/* MESSAGE as one can read RFC 38 "command bodies"; libzmq never sends it as a command. */
+static void dissect_message_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
 {
     proto_tree *token_tree;
     tvbuff_t *token;
 
     expert_add_info(ctx->pinfo, ctx->root, &ei_rfc_38);
-    if (strcmp(name, "HELLO") == 0) {
-        dissect_handshake(ctx, tree, data, name);
-        return;
-    }
     token = show_token(ctx, tree, data, 0, true, &token_tree);
     dissect_message(ctx, tree, token, token_tree, false);
 }
@@ -489,19 +458,20 @@ static bool gssapi_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *dat
     bool protected_before = gssapi_protects(ctx);
 
     if (strcmp(name, "MESSAGE") == 0) {
-        dissect_rfc_38(ctx, tree, data, name);
+        dissect_message_command(ctx, tree, data);
         return true;
     }
     if (strcmp(name, "INITIATE") == 0) {
         dissect_handshake(ctx, tree, data, name);
     } else if (strcmp(name, "READY") == 0) {
-        remember(ctx, &state_of(ctx)->clear[ctx->dir]);
+        zmtp_moment_keep(ctx, &state_of(ctx)->clear[ctx->dir]);
         zmtp_show_role(ctx, tree, data);
         dissect_ready(ctx, tree, data, "");
     } else if (*name == '\0' && tvb_reported_length(data) == 0) {
         show_empty_command(ctx, tree, data);
     } else if (strcmp(name, "HELLO") == 0) {
-        dissect_rfc_38(ctx, tree, data, name);
+        expert_add_info(ctx->pinfo, ctx->root, &ei_rfc_38);
+        dissect_handshake(ctx, tree, data, name);
     } else {
         return false;
     }

@@ -298,8 +298,8 @@ void zmtp_gss_register_handoff(void)
     "there stand the name of the service (sname), the encryption type and the number (kvno) of "   \
     "the key that is needed"
 
-/* The name of a protocol that is needed and was disabled, or NULL. */
-static const char *disabled_protocol(void)
+/* A protocol that is needed was disabled; NULL: none was. */
+static const char *why_disabled(packet_info *pinfo)
 {
     static const char *const names[] = {"gss-api", "spnego-krb5", "kerberos"};
 
@@ -307,15 +307,10 @@ static const char *disabled_protocol(void)
         int id = proto_get_id_by_filter_name(names[i]);
 
         if (id >= 0 && !proto_is_protocol_enabled(find_protocol_by_id(id)))
-            return names[i];
+            return wmem_strdup_printf(pinfo->pool, "the protocol %s is disabled in Wireshark",
+                                      names[i]);
     }
     return NULL;
-}
-
-static const char *why_disabled(packet_info *pinfo)
-{
-    return wmem_strdup_printf(pinfo->pool, "the protocol %s is disabled in Wireshark",
-                              disabled_protocol());
 }
 
 /* What is wrong with the file itself, or NULL. */
@@ -338,13 +333,14 @@ static const char *why_no_ticket(packet_info *pinfo, uint32_t ticket_frame)
     module_t *kerberos = prefs_find_module("kerberos");
     pref_t *decrypt = kerberos ? prefs_find_preference(kerberos, "decrypt") : NULL;
     pref_t *file = kerberos ? prefs_find_preference(kerberos, "file") : NULL;
+    const char *disabled = why_disabled(pinfo);
     const char *keytab;
     const char *wrong;
 
     if (!decrypt || !file)
         return "this Wireshark was built without Kerberos decryption";
-    if (disabled_protocol())
-        return why_disabled(pinfo);
+    if (disabled)
+        return disabled;
     if (!prefs_get_bool_value(decrypt, pref_current))
         return "Kerberos decryption is off: turn it on and give a keytab with the key of the "
                "service (" HOW_TO_GIVE ")";
@@ -401,16 +397,19 @@ const char *zmtp_gss_why_not(struct zmtp_ctx *ctx, tvbuff_t *token,
                              const struct zmtp_gss_header *header,
                              const struct zmtp_gss_known *known)
 {
+    const char *disabled;
+
     if (zmtp_gss_is_damaged(token, header, known))
         return "damaged: it fails authentication under the keys of this connection";
     if (could_be_opened(token, header))
         return why_no_key(ctx->pinfo, header, known);
     if (tvb_captured_length(token) < tvb_reported_length(token))
         return "cut short in the capture";
-    if (header->kind == ZMTP_GSS_WRAP && disabled_protocol())
-        return why_disabled(ctx->pinfo);
     if (header->kind != ZMTP_GSS_WRAP)
         return "not a Wrap token of Kerberos, or one without data";
+    disabled = why_disabled(ctx->pinfo);
+    if (disabled)
+        return disabled;
     if (header->other_cipher)
         return "of the tokens in this old form (RFC 1964) Wireshark opens those with RC4 only";
     return "signed only, but its parts do not fit or are rotated in an unknown way";

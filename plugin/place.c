@@ -52,7 +52,7 @@ static int32_t resynchronise(struct zmtp_ctx *ctx)
         return found;
     }
     mechanism = zmtp_conn_mechanism(ctx);
-    if (mechanism->protects && mechanism->protects(ctx) && ctx->conn->settled_frame)
+    if (mechanism->protects && mechanism->protects(ctx) && ctx->conn->settled.packet)
         return ZMTP_NO_BOUNDARY;
     return zmtp_frames_plausible(ctx->tvb, 0, zmtp_conn_unversioned(ctx)) ? 0 : ZMTP_NO_BOUNDARY;
 }

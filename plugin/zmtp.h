@@ -49,6 +49,13 @@ enum zmtp_version {
 
 struct zmtp_mechanism;
 
+/* Where in the capture something was learned: a packet, and the TCP sequence number of the frame in
+ * it.  Packet 0: it was not. */
+struct zmtp_moment {
+    uint32_t packet;
+    uint32_t seq;
+};
+
 /* One side of a connection, as the octets that it sent show it. */
 struct zmtp_peer {
     bool unversioned;        /* ZMTP 1.0: began with a frame instead of a signature */
@@ -61,8 +68,7 @@ struct zmtp_peer {
     enum zmtp_version version;
     const struct zmtp_mechanism *mechanism;
     const char *socket_type; /* static text, NULL: not known */
-    uint32_t socket_type_frame;
-    uint32_t socket_type_seq;
+    struct zmtp_moment socket_type_learned;
 
     /* Used in the first pass only. */
     bool started; /* some octets of it were seen */
@@ -84,11 +90,9 @@ struct zmtp_conn {
     const struct zmtp_mechanism *guessed; /* mechanism found without a greeting */
     uint32_t guessed_frame;
     int client; /* direction of the security client (who sent HELLO), -1: not known */
-    uint32_t client_frame;
-    uint32_t client_seq;
+    struct zmtp_moment client_learned;
     struct zmtp_conn_state *states; /* of the mechanisms, see zmtp_conn_state */
-    uint32_t settled_frame; /* packet and sequence number that settled the handshake; 0: none */
-    uint32_t settled_seq;
+    struct zmtp_moment settled;     /* the outcome of the handshake */
     const char *settled_text;
 };
 
@@ -239,6 +243,12 @@ struct zmtp_conn *zmtp_conn_get(conversation_t *conversation, packet_info *pinfo
 struct zmtp_conn *zmtp_conn_new(conversation_t *conversation, packet_info *pinfo);
 /* Have the call belong to this connection. */
 void zmtp_use_conn(struct zmtp_ctx *ctx, struct zmtp_conn *conn);
+
+/* First pass: make this frame the moment, unless there is one.  Whether it is this frame. */
+bool zmtp_moment_keep(const struct zmtp_ctx *ctx, struct zmtp_moment *moment);
+/* Whether the moment was before this frame, or in it. */
+bool zmtp_moment_is_past(const struct zmtp_ctx *ctx, const struct zmtp_moment *moment);
+bool zmtp_moment_has_come(const struct zmtp_ctx *ctx, const struct zmtp_moment *moment);
 
 /* The lower of both sides' versions as known in this packet. */
 enum zmtp_version zmtp_conn_version(const struct zmtp_ctx *ctx);

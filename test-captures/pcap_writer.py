@@ -15,6 +15,7 @@ import ipaddress
 import itertools
 import struct
 
+FILE_HEADER, PACKET_HEADER = 24, 16
 LINKTYPE_RAW = 101  # the packet starts with its IP header
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
@@ -83,6 +84,16 @@ def save(path, *streams, snaplen=262144):
             cut = packet[:snaplen]
             out.write(struct.pack("<IIII", 1700000000 + seconds, milliseconds * 1000, len(cut), len(packet)) + cut)
     return path
+
+
+def records(octets):
+    """The file header of a pcap file, and the packets, each with its own header of 16 octets."""
+    found, start = [], FILE_HEADER
+    while start < len(octets):
+        end = start + PACKET_HEADER + struct.unpack_from("<I", octets, start + 8)[0]
+        found.append(octets[start:end])
+        start = end
+    return octets[:FILE_HEADER], found
 
 
 def _ip(source, target, payload):

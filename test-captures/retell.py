@@ -2,18 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import struct
 
-from pcap_writer import ACK, SYN, Stream
+from pcap_writer import ACK, PACKET_HEADER, SYN, Stream, records
 
 ETHERNET, IPV4_TCP, GREETING = 14, 6, 64
 
 
 def segments(capture):
     """{connector's port: [(from connector, octets)]} of a capture with Ethernet, IPv4 and no loss."""
-    data, at, found = capture.read_bytes(), 24, {}
-    while at < len(data):
-        captured = struct.unpack_from("<I", data, at + 8)[0]
-        packet = data[at + 16 + ETHERNET:at + 16 + captured]
-        at += 16 + captured
+    found = {}
+    for record in records(capture.read_bytes())[1]:
+        packet = record[PACKET_HEADER + ETHERNET:]
         assert packet[0] >> 4 == 4 and packet[9] == IPV4_TCP
         tcp = packet[(packet[0] & 15) * 4:struct.unpack_from("!H", packet, 2)[0]]
         source, target = struct.unpack_from("!HH", tcp)

@@ -1,11 +1,11 @@
 # GSSAPI: what a keytab opens, what is said where it does not, and what the tree shows.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import re
-import struct
 
 import pytest
 
 from gssapi_common import CLOSED, DECRYPT_ON, OTHER, SESSION, names, opened, reasons, sample_named
+from pcap_writer import records
 from pdml import data_from_tokens, experts, fields, frames_by_stream, number, shows
 
 
@@ -70,15 +70,8 @@ def test_without_the_clients_initiate_no_keytab_is_asked_for(tshark):
 
 def cut_out(capture, path, *unwanted):
     """A copy of a capture without the packets of these numbers."""
-    data = capture.read_bytes()
-    out, at, frame_number = [data[:24]], 24, 0
-    while at < len(data):
-        size = 16 + struct.unpack_from("<I", data, at + 8)[0]
-        frame_number += 1
-        if frame_number not in unwanted:
-            out.append(data[at:at + size])
-        at += size
-    path.write_bytes(b"".join(out))
+    header, packets = records(capture.read_bytes())
+    path.write_bytes(header + b"".join(packet for place, packet in enumerate(packets, 1) if place not in unwanted))
     return path
 
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import selectors
-import struct
 import time
 
 import pytest
 
 from corpus import all_captures, key_lines
+from pcap_writer import records
 from pdml import fields, number, shows
 
 SESSION = next(sample for sample in all_captures() if sample.id == "libzmq-4.3.4/curve-req-rep")
@@ -22,14 +22,9 @@ class Live:
         self.process = tshark.start("-n", "-l", how, "-", "-o", f"zmtp.keylog_file:{log}",
                                     "-T", "fields", "-e", "frame.number", "-e", "zmtp.data.text")
         self.output = b""
-        octets = SESSION.capture.read_bytes()
-        self.packets, start = [], 24
-        while start < len(octets):
-            end = start + 16 + struct.unpack_from("<I", octets, start + 8)[0]
-            self.packets.append(octets[start:end])
-            start = end
+        header, self.packets = records(SESSION.capture.read_bytes())
         self.sent = 0
-        self.write(octets[:24])
+        self.write(header)
 
     def write(self, octets):
         self.process.stdin.write(octets)
