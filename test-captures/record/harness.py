@@ -56,8 +56,10 @@ class Scenario:
     packet_limit: int = 0
     transient_keys: bool = False
     needs: object = None
-    # False: Wireshark knows how to open none of it.
+    # False: Wireshark knows how to open none of it, or not all.
     can_be_opened: bool = True
+    # Wireshark's name for the protocol of a visitor who does not speak ZMTP, where it knows this protocol anywhere.
+    stranger: str = ""
     # GSSAPI: arguments of kdc.Realm.
     realm: dict = dataclasses.field(default_factory=dict)
 
@@ -120,6 +122,32 @@ class Monitor:
             if event in events:
                 return event
 
+    def close(self):
+        self._sock.close()
+
+
+class Apart:
+    """A peer in a process of its own."""
+
+    def __init__(self, process):
+        self._process = process
+
+    def __call__(self):
+        if os.waitpid(self._process, 0)[1] != 0:
+            raise Failed("the peer in the other process failed")
+
+    def stop(self):
+        """Return when it stands still: the kernel goes on to acknowledge what comes for it."""
+        os.kill(self._process, signal.SIGSTOP)
+        os.waitpid(self._process, os.WUNTRACED)
+
+    def resume(self):
+        os.kill(self._process, signal.SIGCONT)
+
+    def kill(self):
+        os.kill(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
+
 
 class Run:
     def __init__(self, wanted, folder):
@@ -141,6 +169,7 @@ class Run:
         self.connect_port = self.port
         self.listen_port = self.port
         self._sockets = []
+        self._monitors = {}
         self._at_close = []
         self._at_end = []
         self._after_capture = []
@@ -244,12 +273,17 @@ class Run:
         """The same, with a monitor that sees every event from the first."""
         chosen = self.client_options() if secure else {}
         sock = self.socket(kind, **{**chosen, **options})
-        monitor = Monitor(sock)
+        monitor = self.watch(sock)
         sock.connect(self.endpoint(self.connect_port))
         return sock, monitor
 
+    def watch(self, sock):
+        """A monitor of a socket, from now on. It stays until the socket is closed: libzmq would wait for it then."""
+        self._monitors[sock] = Monitor(sock)
+        return self._monitors[sock]
+
     def apart(self, function):
-        """Run function in a process of its own, whose key log is kept apart. Returns a call that waits."""
+        """Run function in a process of its own, whose key log is kept apart. Returns an Apart; call it to wait."""
         child = os.fork()
         if child == 0:
             status = 1
@@ -262,11 +296,7 @@ class Run:
                 traceback.print_exc()
             finally:
                 os._exit(status)
-
-        def wait():
-            if os.waitpid(child, 0)[1] != 0:
-                raise Failed("the peer in the other process failed")
-        return wait
+        return Apart(child)
 
     def pair(self, listener, connector):
         """One listener and one connector: the common case."""
@@ -277,6 +307,8 @@ class Run:
         for sock in sockets:
             with contextlib.suppress(zmq.ZMQError):
                 sock.disable_monitor()
+            if sock in self._monitors:
+                self._monitors.pop(sock).close()
             self._sockets.remove(sock)
             sock.close()
 
@@ -447,6 +479,7 @@ class Run:
             "has_keys": any(line.startswith("CURVE_SESSION_KEY") for line in lines),
             **({"keytab": True} if self.realm else {}),
             **({} if wanted.can_be_opened else {"can_be_opened": False}),
+            **({"stranger": wanted.stranger} if wanted.stranger else {}),
             "handshake": wanted.handshake,
             "streams": [{"up": [frame_entry(frame) for frame in stream.up],
                          "down": [frame_entry(frame) for frame in stream.down]}

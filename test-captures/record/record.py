@@ -15,14 +15,19 @@ import tempfile
 import zmq
 
 import harness
-import scenarios_draft  # noqa: F401  (each of these registers its scenarios)
+import scenarios_curve_raw  # noqa: F401  (each of these registers its scenarios)
+import scenarios_draft  # noqa: F401
+import scenarios_failures  # noqa: F401
 import scenarios_gssapi  # noqa: F401
 import scenarios_gssapi_raw  # noqa: F401
 import scenarios_heimdal  # noqa: F401
 import scenarios_network  # noqa: F401
 import scenarios_patterns  # noqa: F401
+import scenarios_payload  # noqa: F401
 import scenarios_raw  # noqa: F401
 import scenarios_security  # noqa: F401
+import scenarios_stopped  # noqa: F401
+import scenarios_strangers  # noqa: F401
 import table
 
 HERE = pathlib.Path(__file__).resolve().parent

@@ -34,6 +34,9 @@ class RawPeer:
     def put(self, octets):
         self._sock.sendall(octets)
 
+    def close(self):
+        self._sock.close()
+
     def take(self, count):
         got = b""
         while len(got) < count:

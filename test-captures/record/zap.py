@@ -10,7 +10,7 @@ class ZapHandler:
     """Answers each request of the context's servers with what decide(request) returns.
 
     The request is the list of RFC 27's frames: version, request id, domain, address, identity,
-    mechanism, credentials...; the answer a status code such as b"200".
+    mechanism, credentials...; the answer a status code such as b"200", or None for no answer at all.
     """
 
     def __init__(self, context, decide):
@@ -27,6 +27,9 @@ class ZapHandler:
             if self._sock.poll(20):
                 request = self._sock.recv_multipart()
                 status = self._decide(request)
+                if status is None:
+                    # REP takes no other request then, so this one is the last.
+                    continue
                 user = b"user" if status == b"200" else b""
                 self._sock.send_multipart([b"1.0", request[1], status, b"as decided", user, b""])
         self._sock.close()
