@@ -21,20 +21,17 @@ static int hf_ping_ttl = -1;
 static int hf_ping_context = -1;
 static int hf_group = -1;
 static int hf_role = -1;
-static expert_field ei_command_malformed = EI_INIT;
-static expert_field ei_command_unknown = EI_INIT;
-static expert_field ei_command_padded = EI_INIT;
-static expert_field ei_error_name = EI_INIT;
-static expert_field ei_error_length = EI_INIT;
 
 void zmtp_malformed(struct zmtp_ctx *ctx, proto_item *item, const char *format, ...)
 {
     va_list args;
+    const char *text;
 
     va_start(args, format);
-    expert_add_info_format(ctx->pinfo, item, &ei_command_malformed, "%s",
-                           wmem_strdup_vprintf(ctx->pinfo->pool, format, args));
+    text = wmem_strdup_vprintf(ctx->pinfo->pool, format, args);
     va_end(args);
+    zmtp_find_format(ctx, item, ZMTP_FINDING_COMMAND_MALFORMED, "%s", text);
+    zmtp_note_malformed(ctx, text);
 }
 
 void zmtp_show_role_as(proto_tree *tree, tvbuff_t *tvb, const char *role)
@@ -120,6 +117,7 @@ static void dissect_ping(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
     proto_item_append_text(item, " (%u.%u seconds)", ttl / 10, ttl % 10);
     wmem_strbuf_append_printf(summary, " ttl=%u.%us", ttl / 10, ttl % 10);
     show_ping_context(ctx, tree, data, PING_TTL_LEN, summary);
+    zmtp_ping_seen(ctx, item, (uint16_t)ttl);
     zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
 }
 
@@ -128,7 +126,54 @@ static void dissect_pong(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
     wmem_strbuf_t *summary = wmem_strbuf_new(ctx->pinfo->pool, "PONG");
 
     show_ping_context(ctx, tree, data, 0, summary);
+    zmtp_pong_seen(ctx);
     zmtp_info_add(ctx, wmem_strbuf_get_str(summary));
+}
+
+static const char *what_was_denied(const struct zmtp_ctx *ctx)
+{
+    const struct zmtp_mechanism *mechanism = zmtp_conn_mechanism(ctx);
+
+    return mechanism == &zmtp_mechanism_plain   ? " (wrong user name or password)"
+           : mechanism == &zmtp_mechanism_curve ? " (its public key is not among those admitted)"
+           : mechanism == &zmtp_mechanism_null  ? " (its address or domain is not admitted)"
+                                                : "";
+}
+
+/* JeroMQ's server cannot open HELLO, and says no more. */
+static bool answers_hello(const struct zmtp_ctx *ctx)
+{
+    const struct zmtp_side *side = ctx->conn->story.side;
+
+    return (side[!ctx->dir].said & ZMTP_SAID_HELLO) && !(side[ctx->dir].said & ZMTP_SAID_WELCOME);
+}
+
+/* What ERROR means: libzmq sends ZAP's status codes (RFC 27). */
+static void refused(struct zmtp_ctx *ctx, const char *reason)
+{
+    const struct zmtp_story *story = &ctx->conn->story;
+    enum zmtp_finding finding = strcmp(reason, "\"400\"") == 0   ? ZMTP_FINDING_ACCESS_DENIED
+                                : strcmp(reason, "\"500\"") == 0 ? ZMTP_FINDING_ZAP_ERROR
+                                : strcmp(reason, "\"300\"") == 0 ? ZMTP_FINDING_ZAP_TEMPORARY
+                                                                 : ZMTP_FINDING_REFUSED;
+
+    if (finding == ZMTP_FINDING_REFUSED && strcmp(reason, "\"\"") == 0 &&
+        zmtp_conn_mechanism(ctx) == &zmtp_mechanism_curve && answers_hello(ctx))
+        zmtp_handshake_failed(ctx,
+                              story->server_key == ZMTP_SERVER_KEY_RIGHT
+                                  ? ZMTP_FINDING_HELLO_REFUSED
+                                  : ZMTP_FINDING_WRONG_SERVER_KEY,
+                              "The server answered HELLO with an ERROR that says nothing: %s",
+                              story->server_key == ZMTP_SERVER_KEY_RIGHT
+                                  ? "although the client has the right server key"
+                                  : "the client probably has a wrong server key");
+    else if (finding == ZMTP_FINDING_REFUSED)
+        zmtp_handshake_failed(ctx, finding, "The peer refused with ERROR %s", reason);
+    else if (finding == ZMTP_FINDING_ACCESS_DENIED)
+        zmtp_handshake_failed(ctx, finding, "%s%s", zmtp_finding_text(finding),
+                              what_was_denied(ctx));
+    else
+        zmtp_handshake_failed(ctx, finding, "%s", zmtp_finding_text(finding));
 }
 
 /* ERROR: RFC 23 "error": length, reason. */
@@ -148,10 +193,10 @@ void zmtp_dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, 
     item = proto_tree_add_item_ret_uint(tree, hf_reason_length, data, (int)offset, 1,
                                         ENC_BIG_ENDIAN, &len);
     if (len != there - 1) {
-        expert_add_info_format(ctx->pinfo, item, &ei_error_length,
-                               "The reason's length is %u but %u octets follow (libzmq 4.1.0 to "
-                               "4.2.0 send this)",
-                               len, there - 1);
+        zmtp_find_format(ctx, item, ZMTP_FINDING_ERROR_LENGTH,
+                         "The reason's length is %u but %u octets follow (libzmq 4.1.0 to "
+                         "4.2.0 send this)",
+                         len, there - 1);
         len = MIN(len, there - 1);
         if (len == 0)
             len = there - 1;
@@ -159,7 +204,7 @@ void zmtp_dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, 
     zmtp_add_text(ctx, tree, hf_reason, data, offset + 1, len);
     reason = zmtp_printable(ctx->pinfo, data, offset + 1, len);
     zmtp_info_add_format(ctx, "%sERROR %s", mechanism->prefix, reason);
-    zmtp_handshake_failed(ctx, wmem_strdup_printf(ctx->pinfo->pool, "refused: ERROR %s", reason));
+    refused(ctx, reason);
 }
 
 static void dissect_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
@@ -200,8 +245,10 @@ static bool dissect_broken_error(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_
         tvb_memeql(body, 0, broken, sizeof broken) != 0)
         return false;
     item = proto_tree_add_string(tree, hf_command_name, body, 0, sizeof broken, "ERROR");
-    expert_add_info(ctx->pinfo, item, &ei_error_name);
+    zmtp_find(ctx, item, ZMTP_FINDING_ERROR_NAME);
+    zmtp_tell_command(ctx, "ERROR");
     zmtp_show_role(ctx, tree, body);
+    zmtp_handshake_step(ctx, tree, "ERROR");
     zmtp_dissect_error(ctx, tree, body, sizeof broken);
     return true;
 }
@@ -210,9 +257,13 @@ static void show_unknown(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
 {
     if (tvb_reported_length(data) > 0)
         proto_tree_add_item(tree, hf_command_data, data, 0, -1, ENC_NA);
-    expert_add_info_format(ctx->pinfo, ctx->root, &ei_command_unknown,
-                           "Command %s is not known for mechanism %s", name,
-                           zmtp_conn_mechanism(ctx)->name);
+    if (!ctx->peer->mechanism && !ctx->other->mechanism && !ctx->conn->guessed) {
+        zmtp_info_add_format(ctx, "%s (unknown command)", name);
+        return; /* the greeting is not in the capture: it may well be a command of its mechanism */
+    }
+    zmtp_find_format(ctx, ctx->root, ZMTP_FINDING_COMMAND_UNKNOWN,
+                     "Command %s is not known for mechanism %s", name,
+                     zmtp_conn_mechanism(ctx)->name);
     zmtp_info_add_format(ctx, "%s (unknown command)", name);
 }
 
@@ -246,10 +297,10 @@ static const char *show_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *b
     const char *name = outer ? padded_name(body, data_at) : NULL;
 
     if (name) {
-        expert_add_info(ctx->pinfo,
-                        proto_tree_add_string(tree, hf_command_name, body, (int)*data_at,
-                                              PADDED_NAME_LEN, name),
-                        &ei_command_padded);
+        zmtp_find(ctx,
+                  proto_tree_add_string(tree, hf_command_name, body, (int)*data_at, PADDED_NAME_LEN,
+                                        name),
+                  ZMTP_FINDING_COMMAND_PADDED);
         *data_at += PADDED_NAME_LEN;
         return name;
     }
@@ -292,6 +343,9 @@ void zmtp_dissect_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
         return;
     }
     data = tvb_new_subset_remaining(body, (int)data_at);
+    zmtp_tell_command(ctx, name);
+    if (outer)
+        zmtp_handshake_step(ctx, tree, name);
     if (outer && mechanism->command && mechanism->command(ctx, tree, data, name)) {
         proto_item_append_text(ctx->root, ", %s%s", mechanism->prefix, name);
         return;
@@ -332,25 +386,6 @@ void zmtp_register_command(const struct zmtp_registry *registry)
          {"Role of sender", "zmtp.role", FT_STRING, BASE_NONE, NULL, 0x0,
           "Who the sender is in the security handshake; the client begins it", HFILL}},
     };
-    static ei_register_info ei[] = {
-        {&ei_command_malformed,
-         {"zmtp.command.malformed", PI_MALFORMED, PI_ERROR, "Malformed command", EXPFILL}},
-        {&ei_command_unknown,
-         {"zmtp.command.unknown", PI_UNDECODED, PI_NOTE, "Unknown command", EXPFILL}},
-        {&ei_command_padded,
-         {"zmtp.command.padded_name", PI_PROTOCOL, PI_NOTE,
-          "A name padded to 8 characters, as the texts of RFC 24, 25 and 38 have it. libzmq sends "
-          "the length of the name and the bare name, and closes the connection at this",
-          EXPFILL}},
-        {&ei_error_name,
-         {"zmtp.error.name", PI_PROTOCOL, PI_NOTE,
-          "ERROR sent as \"^RROR\" without a name length: a defect of libzmq 4.3.4 and 4.3.5; "
-          "peers that follow RFC 23 cannot read it",
-          EXPFILL}},
-        {&ei_error_length,
-         {"zmtp.error.length", PI_PROTOCOL, PI_WARN, "Wrong length of the reason", EXPFILL}},
-    };
 
     proto_register_field_array(registry->proto, hf, array_length(hf));
-    expert_register_field_array(registry->expert, ei, array_length(ei));
 }

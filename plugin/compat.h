@@ -21,6 +21,14 @@
 
 #if ZMTP_WIRESHARK_AT_LEAST(4, 6)
 #include <epan/tfs.h> /* before, packet.h brought it */
+/* What the function that starts a statistic returns; before 4.6 it ends the program itself. */
+typedef bool zmtp_stat_started;
+#define ZMTP_STAT_STARTED return true
+#define ZMTP_STAT_NOT_STARTED return false
+#else
+typedef void zmtp_stat_started;
+#define ZMTP_STAT_STARTED return
+#define ZMTP_STAT_NOT_STARTED exit(1)
 #endif
 
 #if ZMTP_WIRESHARK_AT_LEAST(4, 4)

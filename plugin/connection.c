@@ -7,8 +7,6 @@
 #include <epan/proto_data.h>
 #include <wsutil/wmem/wmem_user_cb.h>
 
-static int hf_handshake_result = -1;
-
 /* ---- Connections ---- */
 
 struct zmtp_conn_state {
@@ -67,14 +65,21 @@ struct zmtp_conn *zmtp_conn_new(conversation_t *conversation, packet_info *pinfo
     conn->client = -1;
     for (int dir = 0; dir < 2; dir++)
         conn->peer[dir].revision = 0xff;
+    zmtp_begin_story(conn, conversation, pinfo);
     wmem_tree_insert32(conn_tree(conversation), pinfo->num, conn);
     return conn;
 }
 
+struct zmtp_conn *zmtp_conn_find(conversation_t *conversation, const packet_info *pinfo)
+{
+    wmem_tree_t *tree = (wmem_tree_t *)conversation_get_proto_data(conversation, zmtp_proto);
+
+    return tree ? (struct zmtp_conn *)wmem_tree_lookup32_le(tree, pinfo->num) : NULL;
+}
+
 struct zmtp_conn *zmtp_conn_get(conversation_t *conversation, packet_info *pinfo)
 {
-    struct zmtp_conn *conn =
-        (struct zmtp_conn *)wmem_tree_lookup32_le(conn_tree(conversation), pinfo->num);
+    struct zmtp_conn *conn = zmtp_conn_find(conversation, pinfo);
 
     return conn ? conn : zmtp_conn_new(conversation, pinfo);
 }
@@ -199,6 +204,7 @@ void zmtp_learn_socket_type(struct zmtp_ctx *ctx, const char *name)
             zmtp_moment_keep(ctx, &ctx->peer->socket_type_learned);
         }
     }
+    zmtp_side(ctx)->socket_type_unknown = !ctx->peer->socket_type;
 }
 
 static bool peer_is(const struct zmtp_ctx *ctx, const struct zmtp_peer *peer, const char *type,
@@ -217,77 +223,6 @@ bool zmtp_sender_subscribes(const struct zmtp_ctx *ctx)
 bool zmtp_sender_is_sub(const struct zmtp_ctx *ctx)
 {
     return peer_is(ctx, ctx->peer, "SUB", "SUB");
-}
-
-/* ---- Outcome of the handshake ---- */
-
-static void settle(struct zmtp_ctx *ctx, const char *text)
-{
-    struct zmtp_conn *conn = ctx->conn;
-    proto_item *item;
-
-    if (ctx->first_pass && !conn->settled.packet)
-        conn->settled_text = wmem_strdup(wmem_file_scope(), text);
-    if (zmtp_moment_keep(ctx, &conn->settled)) {
-        item = proto_tree_add_string(ctx->tree, hf_handshake_result, ctx->tvb, 0, 0,
-                                     conn->settled_text);
-        proto_item_set_generated(item);
-    }
-}
-
-/* Which socket types can talk to each other: RFC 28 to 31, and libzmq's draft types. */
-static bool types_can_talk(const char *a, const char *b)
-{
-    static const char *const pairs[][2] = {
-        {"REQ", "REP"},        {"REQ", "ROUTER"},    {"DEALER", "REP"},     {"DEALER", "ROUTER"},
-        {"DEALER", "DEALER"},  {"ROUTER", "ROUTER"}, {"PUB", "SUB"},        {"PUB", "XSUB"},
-        {"XPUB", "SUB"},       {"XPUB", "XSUB"},     {"PUSH", "PULL"},      {"PAIR", "PAIR"},
-        {"CLIENT", "SERVER"},  {"RADIO", "DISH"},    {"SCATTER", "GATHER"}, {"PEER", "PEER"},
-        {"CHANNEL", "CHANNEL"}};
-
-    for (size_t i = 0; i < array_length(pairs); i++) {
-        if ((strcmp(a, pairs[i][0]) == 0 && strcmp(b, pairs[i][1]) == 0) ||
-            (strcmp(b, pairs[i][0]) == 0 && strcmp(a, pairs[i][1]) == 0))
-            return true;
-    }
-    return false;
-}
-
-void zmtp_ready_seen(struct zmtp_ctx *ctx, bool both_needed)
-{
-    const char *a = ctx->peer->socket_type;
-    const char *b = ctx->other->socket_type;
-
-    if (ctx->first_pass)
-        ctx->peer->ready = true;
-    if (both_needed && !ctx->other->ready)
-        return;
-    if (a && b && !types_can_talk(a, b))
-        settle(ctx, wmem_strdup_printf(ctx->pinfo->pool,
-                                       "socket types %s and %s cannot talk to each other", b, a));
-    else
-        settle(ctx, "complete");
-}
-
-bool zmtp_handshake_over(const struct zmtp_ctx *ctx)
-{
-    return zmtp_moment_is_past(ctx, &ctx->conn->settled);
-}
-
-void zmtp_handshake_failed(struct zmtp_ctx *ctx, const char *why)
-{
-    settle(ctx, why);
-}
-
-void zmtp_register_connection(const struct zmtp_registry *registry)
-{
-    static hf_register_info hf[] = {
-        {&hf_handshake_result,
-         {"Handshake result", "zmtp.handshake.result", FT_STRING, BASE_NONE, NULL, 0x0,
-          "How the security handshake ended", HFILL}},
-    };
-
-    proto_register_field_array(registry->proto, hf, array_length(hf));
 }
 
 /* ---- Memos ---- */
@@ -331,4 +266,15 @@ bool zmtp_memo_get(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, i
         }
     }
     return false;
+}
+
+int32_t zmtp_remember_finding(struct zmtp_ctx *ctx, enum zmtp_finding finding, int32_t value)
+{
+    enum zmtp_memo_kind kind = (enum zmtp_memo_kind)(ZMTP_MEMO_FINDING + (int)finding);
+
+    if (!ctx->first_pass)
+        return zmtp_memo_get(ctx->pinfo, kind, ctx->seq, &value) ? value : 0;
+    if (value)
+        zmtp_memo_put(ctx->pinfo, kind, ctx->seq, value);
+    return value;
 }

@@ -20,7 +20,7 @@
 #define MESSAGE_NAME_LEN 8
 
 #define SHORT_HEADER_LEN 2
-#define LONG_HEADER_LEN 9
+#define LONG_HEADER_LEN ZMTP_LONG_HEADER_LEN
 
 static const uint8_t message_name[MESSAGE_NAME_LEN] = {7, 'M', 'E', 'S', 'S', 'A', 'G', 'E'};
 

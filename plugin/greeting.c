@@ -80,6 +80,14 @@ static void end_greeting(struct zmtp_peer *peer, unsigned len)
     peer->greeting_len = len;
 }
 
+/* Whether a mechanism stands in its place, as far as the piece goes: it begins with a letter.  In
+ * the 2.0 form this is the flags octet of the identity frame. */
+static bool mechanism_follows(tvbuff_t *tvb, unsigned offset, unsigned at, unsigned have)
+{
+    return at <= AT_MECHANISM && at + have > AT_MECHANISM &&
+           tvb_get_uint8(tvb, (int)(offset + AT_MECHANISM - at)) >= ' ';
+}
+
 /* First pass: learn what the piece at offset tells; `at` is its place in the greeting. */
 static void learn_form(struct zmtp_ctx *ctx, unsigned at, unsigned have)
 {
@@ -100,15 +108,13 @@ static void learn_form(struct zmtp_ctx *ctx, unsigned at, unsigned have)
             return;
         peer->revision = tvb_get_uint8(tvb, (int)(ctx->offset + AT_REVISION - at));
     }
-    if (peer->revision <= REVISION_2_0)
+    if (peer->revision > REVISION_2_0 &&
+        (mechanism_follows(tvb, ctx->offset, at, have) ||
+         (other->revision != 0xff && other->revision > REVISION_2_0)))
+        peer->form = FORM_3; /* who sends all at once does so to an older peer too */
+    else if (peer->revision <= REVISION_2_0 || other->revision != 0xff ||
+             (at <= AT_MECHANISM && at + have > AT_MECHANISM))
         peer->form = FORM_2_0;
-    else if (other->revision != 0xff)
-        peer->form = other->revision <= REVISION_2_0 ? FORM_2_0 : FORM_3;
-    else if (at <= AT_MECHANISM && at + have > AT_MECHANISM)
-        /* The other side is not in the capture.  A mechanism begins with a letter; in the 2.0 form
-         * this is the flags octet of the identity frame. */
-        peer->form =
-            tvb_get_uint8(tvb, (int)(ctx->offset + AT_MECHANISM - at)) < ' ' ? FORM_2_0 : FORM_3;
 }
 
 /* First pass: the length of the piece, 0: wait. */
@@ -269,6 +275,20 @@ static void dissect_revision_2(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
     learn_version(ctx, ctx->peer->revision == REVISION_1_0 ? ZMTP_1_0 : ZMTP_2_0);
 }
 
+/* Both sides have told theirs: who comes second settles it. */
+static void compare_mechanisms(struct zmtp_ctx *ctx)
+{
+    const struct zmtp_story *story = &ctx->conn->story;
+    const char *mine = story->side[ctx->dir].mechanism_name;
+    const char *others = story->side[!ctx->dir].mechanism_name;
+    bool connects = zmtp_connector(ctx->conn) == ctx->dir;
+
+    if (*others && strcmp(mine, others) != 0)
+        zmtp_handshake_failed(ctx, ZMTP_FINDING_MECHANISM_MISMATCH,
+                              "The side that connects announces %s, and the side that listens %s",
+                              connects ? mine : others, connects ? others : mine);
+}
+
 static void dissect_mechanism(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
                               wmem_strbuf_t *summary)
 {
@@ -280,8 +300,14 @@ static void dissect_mechanism(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
     wmem_strbuf_append_printf(
         summary, " %s",
         zmtp_format_text(ctx->pinfo->pool, (const char *)name, strlen((const char *)name)));
-    if (ctx->first_pass)
+    if (ctx->first_pass) {
         ctx->peer->mechanism = zmtp_mechanism_find((const char *)name);
+        g_strlcpy(
+            zmtp_side(ctx)->mechanism_name,
+            zmtp_format_text(ctx->pinfo->pool, (const char *)name, strlen((const char *)name)),
+            sizeof zmtp_side(ctx)->mechanism_name);
+    }
+    compare_mechanisms(ctx);
     if (!in_piece(tvb, at, AT_AS_SERVER, 1))
         return;
     as_server = tvb_get_uint8(tvb, AT_AS_SERVER - (int)at) != 0;
@@ -300,6 +326,7 @@ static void dissect_identity_1(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
     unsigned len = tvb_captured_length(tvb) > from ? tvb_captured_length(tvb) - from : 0;
 
     proto_tree_add_item(ctx->tree, zmtp_hf_identity, tvb, (int)from, (int)len, ENC_NA);
+    zmtp_note_identity(ctx, tvb, from, len);
     wmem_strbuf_append_printf(summary, ", identity %s", zmtp_printable(ctx->pinfo, tvb, from, len));
     learn_version(ctx, ZMTP_3_0); /* what it speaks is up to the other side */
 }
@@ -337,6 +364,8 @@ void zmtp_dissect_identity(struct zmtp_ctx *ctx, tvbuff_t *tvb)
     const char *text = len ? zmtp_printable(ctx->pinfo, tvb, 0, len) : "anonymous";
     const char *version = ctx->peer->unversioned ? "Greeting 1.0, " : "";
 
+    ctx->told.kind = ZMTP_TOLD_IDENTITY;
+    zmtp_note_identity(ctx, tvb, 0, len);
     proto_tree_add_item(ctx->tree, zmtp_hf_identity, tvb, 0, (int)len, ENC_NA);
     proto_item_append_text(ctx->root, ", %sIdentity %s", version, text);
     zmtp_info_add_format(ctx, "%sIdentity %s", version, text);

@@ -20,10 +20,10 @@
 
 #define HELLO_PADDING_AT 2
 #define HELLO_PADDING_LEN 72
-#define HELLO_KEY_AT 74
+#define HELLO_KEY_AT ZMTP_CURVE_HELLO_KEY_AT
 #define HELLO_NONCE_AT 106
 #define HELLO_BOX_AT 114
-#define HELLO_LEN 194
+#define HELLO_LEN ZMTP_CURVE_HELLO_LEN
 #define WELCOME_BOX_AT 16
 #define WELCOME_LEN 160
 #define INITIATE_NONCE_AT 96
@@ -36,6 +36,8 @@
 #define READY_MIN 24
 #define MESSAGE_BOX_MIN 17
 #define NONCE_ZEROS 4
+#define FIRST_NONCE 1 /* that each side begins with */
+#define INITIATE_NONCE 2
 
 #define PAYLOAD_MORE 0x01 /* RFC 26 "payload"; not the values of the frame's flags */
 #define PAYLOAD_COMMAND 0x02
@@ -67,8 +69,6 @@ static int hf_payload_command = -1;
 static int ett_version = -1;
 static int ett_box = -1;
 static int ett_payload_flags = -1;
-static expert_field ei_damaged = EI_INIT;
-static expert_field ei_wrong_key = EI_INIT;
 
 /* ---- Sessions ---- */
 
@@ -76,6 +76,7 @@ static expert_field ei_wrong_key = EI_INIT;
  */
 struct curve_state {
     struct zmtp_curve_session *session[2];
+    struct zmtp_curve_checks checks;
 };
 
 static void free_state(void *data)
@@ -86,10 +87,20 @@ static void free_state(void *data)
     zmtp_curve_session_free(state->session[1]);
 }
 
+static struct curve_state *state_of_conn(struct zmtp_conn *conn)
+{
+    return (struct curve_state *)zmtp_conn_state(conn, &zmtp_mechanism_curve,
+                                                 sizeof(struct curve_state), free_state);
+}
+
 static struct curve_state *state_of(struct zmtp_ctx *ctx)
 {
-    return (struct curve_state *)zmtp_conn_state(ctx->conn, &zmtp_mechanism_curve,
-                                                 sizeof(struct curve_state), free_state);
+    return state_of_conn(ctx->conn);
+}
+
+struct zmtp_curve_checks *zmtp_curve_checks_of(struct zmtp_conn *conn)
+{
+    return &state_of_conn(conn)->checks;
 }
 
 /* The session of the handshake in which `client_dir` is the client's direction. */
@@ -146,6 +157,10 @@ static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tv
     proto_item *item = proto_tree_add_boolean(box_tree, hf_decrypted, tvb, 0, 0, opened);
 
     proto_item_set_generated(item);
+    if (result.status == ZMTP_BOX_DAMAGED)
+        zmtp_find(ctx, box, ZMTP_FINDING_CURVE_DAMAGED);
+    else if (result.status == ZMTP_BOX_WRONG_KEY && kind != ZMTP_CURVE_VOUCH)
+        zmtp_find(ctx, box, ZMTP_FINDING_CURVE_WRONG_KEY);
     if (!tree)
         return box_tree;
     if (opened)
@@ -156,10 +171,6 @@ static proto_tree *show_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tv
                                      whole ? zmtp_curve_why_not(ctx, kind, session, result)
                                            : "cut short in the capture");
     proto_item_set_generated(item);
-    if (result.status == ZMTP_BOX_DAMAGED)
-        expert_add_info(ctx->pinfo, box, &ei_damaged);
-    else if (result.status == ZMTP_BOX_WRONG_KEY)
-        expert_add_info(ctx->pinfo, box, &ei_wrong_key);
     return box_tree;
 }
 
@@ -198,10 +209,16 @@ static void show_permanent_key(proto_tree *tree, int hf, tvbuff_t *tvb, unsigned
     add_z85(show_key(tree, hf, tvb, offset), tvb_get_ptr(tvb, (int)offset, ZMTP_KEY_SIZE));
 }
 
-static void show_short_nonce(proto_tree *tree, tvbuff_t *tvb, unsigned offset)
+/* expected: see zmtp_curve_check_nonce. */
+static void show_short_nonce(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, unsigned offset,
+                             unsigned expected)
 {
-    proto_tree_add_item(tree, hf_nonce, tvb, (int)offset, ZMTP_SHORT_NONCE_SIZE, ENC_NA);
+    proto_item *item =
+        proto_tree_add_item(tree, hf_nonce, tvb, (int)offset, ZMTP_SHORT_NONCE_SIZE, ENC_NA);
+
     proto_tree_add_item(tree, hf_counter, tvb, (int)offset, ZMTP_SHORT_NONCE_SIZE, ENC_BIG_ENDIAN);
+    zmtp_curve_check_nonce(ctx, item, &state_of(ctx)->checks,
+                           tvb_get_ptr(tvb, (int)offset, ZMTP_SHORT_NONCE_SIZE), expected);
 }
 
 /* A public key that earlier boxes or the key log told; NULL: it is not known. */
@@ -217,8 +234,8 @@ static proto_item *show_known_key(proto_tree *tree, int hf, tvbuff_t *tvb, const
 }
 
 /* The cookie's other half is s', a secret: it is in no tree and in no data source. */
-static void show_cookie(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, unsigned offset,
-                        struct zmtp_curve_session *session)
+static proto_item *show_cookie(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
+                               unsigned offset, struct zmtp_curve_session *session)
 {
     uint8_t client_transient[ZMTP_KEY_SIZE];
     struct zmtp_box_result result = not_tried;
@@ -235,6 +252,7 @@ static void show_cookie(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb, u
                  copy_to_source(ctx, client_transient, ZMTP_KEY_SIZE,
                                 "Decrypted CURVE cookie (without s')"),
                  0);
+    return proto_tree_get_parent(box);
 }
 
 /* ---- Handshake ---- */
@@ -245,6 +263,7 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     struct zmtp_curve_session *session = session_of(ctx, ctx->dir);
     uint8_t plain[ZMTP_HELLO_PLAIN_SIZE];
     struct zmtp_box_result result = not_tried;
+    struct zmtp_curve_hello_items items;
     const uint8_t *server_key;
     const char *check = NULL;
     proto_tree *sub;
@@ -252,16 +271,19 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     uint8_t major = tvb_get_uint8(data, 0);
     uint8_t minor = tvb_get_uint8(data, 1);
 
-    item = proto_tree_add_string(tree, hf_version, data, 0, 2,
-                                 wmem_strdup_printf(ctx->pinfo->pool, "%u.%u", major, minor));
-    sub = proto_item_add_subtree(item, ett_version);
+    items.version = proto_tree_add_string(
+        tree, hf_version, data, 0, 2, wmem_strdup_printf(ctx->pinfo->pool, "%u.%u", major, minor));
+    sub = proto_item_add_subtree(items.version, ett_version);
     proto_tree_add_item(sub, hf_version_major, data, 0, 1, ENC_NA);
     proto_tree_add_item(sub, hf_version_minor, data, 1, 1, ENC_NA);
-    proto_tree_add_item(tree, hf_padding, data, HELLO_PADDING_AT, HELLO_PADDING_LEN, ENC_NA);
-    show_key(tree, hf_client_transient, data, HELLO_KEY_AT);
+    items.padding =
+        proto_tree_add_item(tree, hf_padding, data, HELLO_PADDING_AT, HELLO_PADDING_LEN, ENC_NA);
+    items.client_transient = show_key(tree, hf_client_transient, data, HELLO_KEY_AT);
     zmtp_curve_note_client_transient(session, ctx->pinfo->num,
                                      tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE));
-    show_short_nonce(tree, data, HELLO_NONCE_AT);
+    if (is_whole(data, 0, HELLO_LEN))
+        zmtp_curve_check_hello(ctx, &state_of(ctx)->checks, data, &items);
+    show_short_nonce(ctx, tree, data, HELLO_NONCE_AT, FIRST_NONCE);
     if (is_whole(data, HELLO_BOX_AT, ZMTP_HELLO_BOX_SIZE))
         result = zmtp_curve_open_hello(session, ctx->pinfo->num,
                                        tvb_get_ptr(data, HELLO_KEY_AT, ZMTP_KEY_SIZE),
@@ -275,6 +297,8 @@ static void dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     if (check)
         proto_item_set_generated(
             proto_tree_add_string(sub, hf_server_key_check, data, 0, 0, check));
+    if (ctx->first_pass)
+        zmtp_curve_note_server_key(ctx, session, result);
     if (result.status != ZMTP_BOX_OPENED)
         return;
     server_key = zmtp_curve_server_permanent(session, ctx->pinfo->num);
@@ -296,6 +320,8 @@ static void dissect_welcome(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *da
     tvbuff_t *opened;
 
     proto_tree_add_item(tree, hf_nonce, data, 0, ZMTP_LONG_NONCE_SIZE, ENC_NA);
+    if (is_whole(data, 0, WELCOME_LEN))
+        zmtp_curve_note_welcome(ctx, &state_of(ctx)->checks, data);
     if (is_whole(data, WELCOME_BOX_AT, ZMTP_WELCOME_BOX_SIZE))
         result = zmtp_curve_open_welcome(
             session, ctx->pinfo->num, tvb_get_ptr(data, 0, ZMTP_LONG_NONCE_SIZE),
@@ -304,6 +330,7 @@ static void dissect_welcome(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *da
                    ZMTP_CURVE_WELCOME, session, result);
     if (result.status != ZMTP_BOX_OPENED)
         return;
+    zmtp_curve_note_cookie(ctx, &state_of(ctx)->checks, plain + ZMTP_KEY_SIZE);
     opened = copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE WELCOME");
     show_key(box, hf_server_transient, opened, 0);
     show_cookie(ctx, box, opened, ZMTP_KEY_SIZE, session);
@@ -312,6 +339,8 @@ static void dissect_welcome(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *da
 static void show_vouch(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
                        struct zmtp_curve_session *session)
 {
+    const uint8_t *client_transient = zmtp_curve_client_transient(session, ctx->pinfo->num);
+    const uint8_t *server_permanent = zmtp_curve_server_permanent(session, ctx->pinfo->num);
     uint8_t plain[ZMTP_VOUCH_PLAIN_SIZE];
     struct zmtp_box_result result;
     proto_tree *box;
@@ -323,8 +352,12 @@ static void show_vouch(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
                                    tvb_get_ptr(opened, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE), plain);
     box = show_box(ctx, tree, opened, hf_vouch, VOUCH_BOX_AT, ZMTP_VOUCH_BOX_SIZE, ZMTP_CURVE_VOUCH,
                    session, result);
+    if (result.status == ZMTP_BOX_WRONG_KEY)
+        zmtp_curve_check_vouch(ctx, proto_tree_get_parent(box), NULL, NULL, NULL);
     if (result.status != ZMTP_BOX_OPENED)
         return;
+    zmtp_curve_check_vouch(ctx, proto_tree_get_parent(box), client_transient, server_permanent,
+                           plain);
     tvb = copy_to_source(ctx, plain, sizeof plain, "Decrypted CURVE vouch");
     show_key(box, hf_vouched_key, tvb, 0);
     show_permanent_key(box, hf_server_permanent, tvb, ZMTP_KEY_SIZE);
@@ -334,7 +367,7 @@ static void show_vouch(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *opened,
  * it, NULL: it stays closed. */
 static tvbuff_t *
 open_session_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigned box_at,
-                 struct zmtp_curve_session *session,
+                 unsigned expected_nonce, struct zmtp_curve_session *session,
                  struct zmtp_box_result (*open)(struct zmtp_curve_session *session, uint32_t now,
                                                 const uint8_t nonce[ZMTP_SHORT_NONCE_SIZE],
                                                 const uint8_t *box, size_t box_len, uint8_t *out),
@@ -345,7 +378,7 @@ open_session_box(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data, unsigne
     struct zmtp_box_result result = not_tried;
     uint8_t *plain = NULL;
 
-    show_short_nonce(tree, data, nonce_at);
+    show_short_nonce(ctx, tree, data, nonce_at, expected_nonce);
     if (is_whole(data, box_at, box_len)) {
         plain = (uint8_t *)wmem_alloc(ctx->pinfo->pool, box_len);
         result =
@@ -365,9 +398,10 @@ static void dissect_initiate(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *d
     proto_tree *box;
     tvbuff_t *opened;
 
-    show_cookie(ctx, tree, data, 0, session);
-    opened = open_session_box(ctx, tree, data, INITIATE_BOX_AT, session, zmtp_curve_open_initiate,
-                              "Decrypted CURVE INITIATE", &box);
+    zmtp_curve_check_initiate(ctx, &state_of(ctx)->checks, show_cookie(ctx, tree, data, 0, session),
+                              data);
+    opened = open_session_box(ctx, tree, data, INITIATE_BOX_AT, INITIATE_NONCE, session,
+                              zmtp_curve_open_initiate, "Decrypted CURVE INITIATE", &box);
     if (!opened)
         return;
     show_known_key(box, hf_server_transient, data,
@@ -382,8 +416,9 @@ static void dissect_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
                           wmem_strbuf_t *summary)
 {
     proto_tree *box;
-    tvbuff_t *opened = open_session_box(ctx, tree, data, READY_BOX_AT, session_of(ctx, !ctx->dir),
-                                        zmtp_curve_open_ready, "Decrypted CURVE READY", &box);
+    tvbuff_t *opened =
+        open_session_box(ctx, tree, data, READY_BOX_AT, FIRST_NONCE, session_of(ctx, !ctx->dir),
+                         zmtp_curve_open_ready, "Decrypted CURVE READY", &box);
 
     if (opened) {
         zmtp_dissect_metadata(ctx, box, opened, 0, summary);
@@ -417,8 +452,7 @@ static void dissect_handshake(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *
     zmtp_show_role(ctx, tree, data);
     if (len < command->min_len || len > command->max_len) {
         zmtp_malformed(ctx, ctx->root,
-                       "CURVE %s has %u octets of data and should have %u%s (RFC 26): the other "
-                       "side will close the connection",
+                       "CURVE %s has %u octets of data and should have %u%s (RFC 26)",
                        command->name, len, command->min_len,
                        command->max_len > command->min_len ? " or more" : "");
         wmem_strbuf_append(summary, " (malformed)");
@@ -500,6 +534,7 @@ static bool curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
                                          zmtp_plaintext_room(ctx, box_len - ZMTP_BOX_OVERHEAD));
     opened = result.status == ZMTP_BOX_OPENED;
     zmtp_count_protected(ctx, opened);
+    zmtp_tell_box(ctx, opened, true, box_len - MESSAGE_BOX_MIN);
     if (!opened) {
         zmtp_show_role(ctx, tree, body);
         proto_item_append_text(ctx->root, ", CURVE MESSAGE, %u octets (%s)",
@@ -508,7 +543,7 @@ static bool curve_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *body
         zmtp_info_add_data(ctx, 0, false, box_len - MESSAGE_BOX_MIN, NULL, ZMTP_ENCRYPTED);
     }
     if (whole || tvb_captured_length(body) >= box_at)
-        show_short_nonce(tree, body, NAME_LEN);
+        show_short_nonce(ctx, tree, body, NAME_LEN, 0);
     show_box(ctx, tree, body, hf_box, box_at, box_len, ZMTP_CURVE_SESSION, session, result);
     if (opened) {
         learn_sender(ctx, sender);
@@ -619,21 +654,9 @@ static void curve_register(const struct zmtp_registry *registry)
           PAYLOAD_COMMAND, NULL, HFILL}},
     };
     static int *ett[] = {&ett_version, &ett_box, &ett_payload_flags};
-    static ei_register_info ei[] = {
-        {&ei_damaged,
-         {"zmtp.curvezmq.damaged", PI_SECURITY, PI_WARN,
-          "The box fails authentication although the key is right: damaged or tampered with",
-          EXPFILL}},
-        {&ei_wrong_key,
-         {"zmtp.curvezmq.wrong_key", PI_UNDECODED, PI_NOTE,
-          "The key given for this connection does not open this box; is the key log of this "
-          "capture?",
-          EXPFILL}},
-    };
 
     proto_register_field_array(registry->proto, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
-    expert_register_field_array(registry->expert, ei, array_length(ei));
 }
 
 const struct zmtp_mechanism zmtp_mechanism_curve = {

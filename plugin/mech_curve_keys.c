@@ -152,3 +152,20 @@ const char *zmtp_curve_check_server_key(struct zmtp_ctx *ctx,
         "server's is among them, the client has a wrong server key",
         known.client_transient_secret ? "public" : "secret", known.not_the_server);
 }
+
+void zmtp_curve_note_server_key(struct zmtp_ctx *ctx, const struct zmtp_curve_session *session,
+                                struct zmtp_box_result result)
+{
+    struct zmtp_story *story = &ctx->conn->story;
+    struct zmtp_curve_known known;
+
+    if (result.status == ZMTP_BOX_OPENED) {
+        story->server_key = ZMTP_SERVER_KEY_RIGHT;
+        return;
+    }
+    zmtp_curve_what_is_known(session, ctx->pinfo->num, &known);
+    if (known.not_the_server > 0 && !known.handshake_limited) {
+        story->server_key = ZMTP_SERVER_KEY_NOT_GIVEN;
+        story->server_keys_tried = known.not_the_server;
+    }
+}

@@ -33,14 +33,6 @@ static int hf_payload_subscribe = -1;
 static int hf_payload_cancel = -1;
 static int ett_token = -1;
 static int ett_payload_flags = -1;
-static expert_field ei_empty_command = EI_INIT;
-static expert_field ei_rfc_38 = EI_INIT;
-static expert_field ei_damaged = EI_INIT;
-static expert_field ei_excess_unknown = EI_INIT;
-static expert_field ei_extra_count = EI_INIT;
-static expert_field ei_header_changed = EI_INIT;
-static expert_field ei_signed_only = EI_INIT;
-static expert_field ei_subscription_kind = EI_INIT;
 
 /* ---- The connection ---- */
 
@@ -121,6 +113,14 @@ static void remember_token(struct zmtp_ctx *ctx, tvbuff_t *token,
     struct gssapi_state *state = state_of(ctx);
     bool from_server = role ? *role == 's' : header->kind == ZMTP_GSS_REPLY;
 
+    if (header->kind == ZMTP_GSS_KRB_ERROR)
+        zmtp_note_said(ctx, ZMTP_SAID_KRB_ERROR);
+    else if (header->sender == ZMTP_GSS_INITIATOR)
+        zmtp_note_said(ctx, ZMTP_SAID_TICKET);
+    else if (header->sender == ZMTP_GSS_ACCEPTOR || header->kind == ZMTP_GSS_REPLY)
+        zmtp_note_said(ctx, ZMTP_SAID_TICKET_ANSWER);
+    else if (from_server)
+        zmtp_note_said(ctx, ZMTP_SAID_OFFER);
     if (tvb_captured_length(token) < tvb_reported_length(token))
         return;
     switch (header->kind) {
@@ -242,7 +242,7 @@ static bool is_ready(tvbuff_t *plain)
 }
 
 /* The plaintext without the octets too many, which are never guessed from a payload. */
-static tvbuff_t *without_excess(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
+static tvbuff_t *without_excess(struct zmtp_ctx *ctx, tvbuff_t *token,
                                 const struct zmtp_gss_header *header, tvbuff_t *plain)
 {
     const struct gssapi_state *state = state_of(ctx);
@@ -253,13 +253,13 @@ static tvbuff_t *without_excess(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t
     if (!zmtp_moment_has_come(ctx, &state->excess_learned)) {
         if ((len > 4 && zmtp_gss_excess_at(token, plain, len - 4)) ||
             (len > 12 && zmtp_gss_excess_at(token, plain, len - 12)))
-            proto_tree_add_expert(tree, ctx->pinfo, &ei_excess_unknown, token, 0, 0);
+            zmtp_find(ctx, NULL, ZMTP_FINDING_GSSAPI_EXCESS_UNKNOWN);
         return plain;
     }
     if (state->excess == 0 || len <= state->excess || header->extra_count)
         return plain;
     if (zmtp_gss_excess_at(token, plain, len - state->excess) == 0)
-        proto_tree_add_expert(tree, ctx->pinfo, &ei_header_changed, token, 0, 0);
+        zmtp_find(ctx, NULL, ZMTP_FINDING_GSSAPI_HEADER_CHANGED);
     return tvb_new_subset_length(plain, 0, (int)(len - state->excess));
 }
 
@@ -293,6 +293,7 @@ static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *ope
     uint8_t flags = tvb_get_uint8(opened, 0);
     tvbuff_t *payload = tvb_new_subset_remaining(opened, 1);
 
+    zmtp_tell_box(ctx, true, true, tvb_reported_length(payload));
     show_payload_flags(tree, opened);
     if (flags & PAYLOAD_COMMAND) {
         zmtp_dissect_command(ctx, tree, payload, false);
@@ -301,7 +302,7 @@ static void dissect_opened(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *ope
                                   flags & PAYLOAD_CANCEL ? ZMTP_CANCEL : ZMTP_SUBSCRIBE);
     } else if (lost_its_kind(ctx, flags)) {
         zmtp_dissect_subscription(ctx, tree, payload, ZMTP_SUBSCRIBE_OR_CANCEL);
-        expert_add_info(ctx->pinfo, ctx->root, &ei_subscription_kind);
+        zmtp_find(ctx, NULL, ZMTP_FINDING_GSSAPI_SUBSCRIPTION_KIND);
     } else {
         zmtp_dissect_payload(ctx, tree, payload, (flags & PAYLOAD_MORE) != 0,
                              sealed ? ZMTP_DECRYPTED : ZMTP_CLEAR);
@@ -312,6 +313,7 @@ static void dissect_opened_ready(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_
                                  bool sealed)
 {
     proto_item_append_text(ctx->root, ", GSSAPI READY");
+    zmtp_tell_command(ctx, "READY");
     zmtp_show_role(ctx, tree, opened);
     show_payload_flags(tree, opened);
     zmtp_add_command_name(ctx, tree, opened, 1, READY_METADATA_AT - 2);
@@ -344,7 +346,7 @@ static void show_closed(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
         proto_item_set_generated(item);
     }
     if (zmtp_gss_is_damaged(token, header, known))
-        expert_add_info(ctx->pinfo, item, &ei_damaged);
+        zmtp_find(ctx, item, ZMTP_FINDING_GSSAPI_DAMAGED);
     zmtp_show_role(ctx, ctx->tree, token);
     proto_item_append_text(ctx->root, ", GSSAPI %s, %u byte token (%s)",
                            ready ? "READY" : "MESSAGE", tvb_reported_length(token),
@@ -352,9 +354,11 @@ static void show_closed(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token,
                                ? "cut short in the capture"
                                : "encrypted");
     if (ready) {
+        zmtp_tell_command(ctx, "READY");
         zmtp_info_add(ctx, "GSSAPI READY (encrypted)");
         zmtp_ready_seen(ctx, true);
     } else {
+        zmtp_tell_box(ctx, false, false, 0);
         zmtp_info_add_data(ctx, 0, false, tvb_reported_length(token), NULL, ZMTP_ENCRYPTED);
     }
 }
@@ -369,9 +373,9 @@ static void show_protection(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
         item = proto_tree_add_boolean(tree, hf_sealed, token, 0, 0, header->sealed);
         proto_item_set_generated(item);
         if (!header->sealed)
-            expert_add_info(ctx->pinfo, item, &ei_signed_only);
+            zmtp_find(ctx, item, ZMTP_FINDING_GSSAPI_SIGNED_ONLY);
         else if (header->extra_count)
-            expert_add_info(ctx->pinfo, item, &ei_extra_count);
+            zmtp_find(ctx, item, ZMTP_FINDING_GSSAPI_EXTRA_COUNT);
     }
     if (header->sealed || !opened)
         proto_item_set_generated(proto_tree_add_boolean(tree, hf_decrypted, token, 0, 0, opened));
@@ -414,7 +418,9 @@ static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
     learn_role(ctx, header.sender);
     /* Anybody can change the COMMAND flag, which is outside of the token. */
     ready = plain ? (outer_command || first_wrap) && is_ready(plain) : first_command;
-    if (!ready)
+    if (ready)
+        zmtp_note_said(ctx, ZMTP_SAID_READY | ZMTP_SAID_SEALED_READY);
+    else
         zmtp_count_protected(ctx, plain != NULL);
     show_protection(ctx, token_tree, token, &header, plain != NULL);
     if (!plain) {
@@ -422,7 +428,7 @@ static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
     } else {
         if (ready)
             learn_excess(ctx, token, &header, plain);
-        plain = without_excess(ctx, token_tree, token, &header, plain);
+        plain = without_excess(ctx, token, &header, plain);
         if (header.sealed)
             plain = keep(ctx, plain);
         if (ready)
@@ -436,7 +442,8 @@ static void dissect_message(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
 
 static void show_empty_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data)
 {
-    expert_add_info(ctx->pinfo, ctx->root, &ei_empty_command);
+    zmtp_find(ctx, NULL, ZMTP_FINDING_GSSAPI_EMPTY_COMMAND);
+    zmtp_tell_command(ctx, "");
     proto_item_append_text(ctx->root, ", GSSAPI empty command");
     zmtp_show_role(ctx, tree, data);
     zmtp_info_add(ctx, "GSSAPI empty command");
@@ -448,7 +455,7 @@ static void dissect_message_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbu
     proto_tree *token_tree;
     tvbuff_t *token;
 
-    expert_add_info(ctx->pinfo, ctx->root, &ei_rfc_38);
+    zmtp_find(ctx, NULL, ZMTP_FINDING_GSSAPI_RFC_38);
     token = show_token(ctx, tree, data, 0, true, &token_tree);
     dissect_message(ctx, tree, token, token_tree, false);
 }
@@ -470,7 +477,7 @@ static bool gssapi_command(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *dat
     } else if (*name == '\0' && tvb_reported_length(data) == 0) {
         show_empty_command(ctx, tree, data);
     } else if (strcmp(name, "HELLO") == 0) {
-        expert_add_info(ctx->pinfo, ctx->root, &ei_rfc_38);
+        zmtp_find(ctx, NULL, ZMTP_FINDING_GSSAPI_RFC_38);
         dissect_handshake(ctx, tree, data, name);
     } else {
         return false;
@@ -541,52 +548,9 @@ static void gssapi_register(const struct zmtp_registry *registry)
           PAYLOAD_CANCEL, "The payload is the topic of a cancellation", HFILL}},
     };
     static int *ett[] = {&ett_token, &ett_payload_flags};
-    static ei_register_info ei[] = {
-        {&ei_empty_command,
-         {"zmtp.gssapi.empty_command", PI_PROTOCOL, PI_CHAT,
-          "An empty command: libzmq's client sends it when GSS-API has no more token for it to "
-          "send",
-          EXPFILL}},
-        {&ei_rfc_38,
-         {"zmtp.gssapi.rfc_38", PI_PROTOCOL, PI_NOTE,
-          "As the text of RFC 38 has it, and not as libzmq speaks: its client begins with "
-          "INITIATE. "
-          "A libzmq peer closes the connection at this",
-          EXPFILL}},
-        {&ei_damaged,
-         {"zmtp.gssapi.damaged", PI_SECURITY, PI_WARN,
-          "The token fails authentication although the key is right: damaged or tampered with",
-          EXPFILL}},
-        {&ei_excess_unknown,
-         {"zmtp.gssapi.excess_unknown", PI_UNDECODED, PI_NOTE,
-          "No READY was opened before this, which would tell: the last 4 or 12 octets of the "
-          "payload may belong to the token (Wireshark takes all of its checksums for 12 octets)",
-          EXPFILL}},
-        {&ei_extra_count,
-         {"zmtp.gssapi.extra_count", PI_SECURITY, PI_NOTE,
-          "EC is not 0: so many octets were cut off behind the payload. No library is known to "
-          "send any when it seals; nothing shows here that the number is the sender's",
-          EXPFILL}},
-        {&ei_header_changed,
-         {"zmtp.gssapi.header_changed", PI_SECURITY, PI_WARN,
-          "The token's header is not the one that was encrypted with the payload: it was changed, "
-          "or the token is another connection's",
-          EXPFILL}},
-        {&ei_signed_only,
-         {"zmtp.gssapi.signed_only", PI_SECURITY, PI_NOTE,
-          "Signed and not encrypted, and the signature was not checked here. libzmq always "
-          "encrypts, or uses no token at all",
-          EXPFILL}},
-        {&ei_subscription_kind,
-         {"zmtp.gssapi.subscription_kind", PI_PROTOCOL, PI_WARN,
-          "A subscription or a cancellation: libzmq 4.3.3 to 4.3.5 do not send which, when GSSAPI "
-          "encrypts. The publisher takes it for a message, and this subscriber gets nothing",
-          EXPFILL}},
-    };
 
     proto_register_field_array(registry->proto, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
-    expert_register_field_array(registry->expert, ei, array_length(ei));
 }
 
 const struct zmtp_mechanism zmtp_mechanism_gssapi = {

@@ -19,6 +19,7 @@ static bool dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     unsigned username_len = len > 0 ? tvb_get_uint8(data, 0) : 0;
     unsigned password_at = 1 + username_len;
     unsigned password_len;
+    proto_item *item;
 
     zmtp_learn_client(ctx, true);
     zmtp_show_role(ctx, tree, data);
@@ -35,7 +36,9 @@ static bool dissect_hello(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data
     proto_tree_add_item(tree, hf_username_length, data, 0, 1, ENC_NA);
     zmtp_add_text(ctx, tree, hf_username, data, 1, username_len);
     proto_tree_add_item(tree, hf_password_length, data, (int)password_at, 1, ENC_NA);
-    zmtp_add_text(ctx, tree, hf_password, data, password_at + 1, password_len);
+    item = zmtp_add_text(ctx, tree, hf_password, data, password_at + 1, password_len);
+    if (password_len > 0 && zmtp_on_network(ctx))
+        zmtp_find(ctx, item, ZMTP_FINDING_PLAIN_IN_CLEAR);
     zmtp_info_add_format(ctx, "PLAIN HELLO username=%s",
                          zmtp_printable_word(ctx->pinfo, data, 1, username_len));
     return true;

@@ -86,6 +86,11 @@ void zmtp_show_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *to
 void zmtp_dissect_subscription(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *topic,
                                enum zmtp_subscription kind)
 {
+    static const enum zmtp_command commands[] = {ZMTP_COMMAND_SUBSCRIBE_MESSAGE,
+                                                 ZMTP_COMMAND_CANCEL_MESSAGE,
+                                                 ZMTP_COMMAND_SUBSCRIBE_OR_CANCEL};
+
+    zmtp_tell_subscription(ctx, commands[kind]);
     zmtp_show_role(ctx, tree, topic);
     proto_item_append_text(ctx->root, ", %s", subscription_names[kind]);
     zmtp_show_subscription(ctx, tree, topic, kind);
@@ -116,7 +121,7 @@ static bool is_text(tvbuff_t *payload, unsigned len)
     return g_utf8_validate((const char *)octets, len, NULL);
 }
 
-static void show_data(proto_tree *tree, tvbuff_t *payload)
+static proto_item *show_data(proto_tree *tree, tvbuff_t *payload)
 {
     unsigned len = tvb_captured_length(payload);
     proto_item *item = proto_tree_add_item(tree, hf_data, payload, 0, (int)len, ENC_NA);
@@ -125,6 +130,7 @@ static void show_data(proto_tree *tree, tvbuff_t *payload)
         proto_tree_add_item(tree, hf_data_text, payload, 0, (int)len, ENC_UTF_8 | ENC_NA);
         proto_item_set_hidden(item);
     }
+    return item;
 }
 
 static int32_t next_part(struct zmtp_ctx *ctx, bool more)
@@ -142,6 +148,7 @@ void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payl
                           enum zmtp_protection protection)
 {
     unsigned len = tvb_reported_length(payload);
+    proto_item *item;
     int32_t part;
 
     if (is_subscription(ctx, payload, more)) {
@@ -151,6 +158,7 @@ void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payl
         return;
     }
     zmtp_show_role(ctx, tree, payload);
+    zmtp_tell_part(ctx, len, more);
     part = next_part(ctx, more);
     proto_item_append_text(ctx->root, ", MESSAGE");
     if (more || part > 1)
@@ -159,7 +167,9 @@ void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payl
                            protection == ZMTP_DECRYPTED ? " (decrypted)" : "");
     if (part > 0 && (more || part > 1))
         proto_item_set_generated(proto_tree_add_uint(tree, hf_part, payload, 0, 0, (uint32_t)part));
-    show_data(tree, payload);
+    item = show_data(tree, payload);
+    if (protection == ZMTP_CLEAR && zmtp_is_unsecured(ctx) && zmtp_is_pickle(payload))
+        zmtp_find(ctx, item, ZMTP_FINDING_PICKLE);
     zmtp_info_add_data(ctx, part, more, len, payload, protection);
     if (tvb_captured_length(payload) == len)
         zmtp_hand_off(ctx, payload);

@@ -15,8 +15,8 @@ static int hf_key = -1;
 static int hf_key_length = -1;
 static int hf_value = -1;
 static int hf_value_length = -1;
+static int hf_rest = -1;
 static int ett_property = -1;
-static expert_field ei_metadata_malformed = EI_INIT;
 
 /* The properties that have a field of their own; RFC 23 compares names without case. */
 static void show_known_property(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
@@ -27,6 +27,7 @@ static void show_known_property(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t
         zmtp_learn_socket_type(ctx, tvb_format_text(ctx->pinfo->pool, tvb, (int)offset, (int)len));
     } else if (g_ascii_strcasecmp(name, "Identity") == 0) {
         proto_tree_add_item(tree, zmtp_hf_identity, tvb, (int)offset, (int)len, ENC_NA);
+        zmtp_note_identity(ctx, tvb, offset, len);
     }
 }
 
@@ -46,11 +47,14 @@ void zmtp_dissect_metadata(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb
 
         if (name_len == 0 || value_at > end ||
             (value_len = tvb_get_ntohl(tvb, (int)(value_at - VALUE_LENGTH_LEN))) > end - value_at) {
-            proto_tree_add_expert_format(
-                tree, ctx->pinfo, &ei_metadata_malformed, tvb, (int)offset, (int)(end - offset),
-                "Metadata is cut short or damaged: no whole property in the last %u octets "
-                "(RFC 23: name length, name, 4-octet value length, value)",
+            zmtp_find_format(
+                ctx,
+                proto_tree_add_item(tree, hf_rest, tvb, (int)offset, (int)(end - offset), ENC_NA),
+                ZMTP_FINDING_METADATA_MALFORMED,
+                "Metadata is cut short or damaged: no whole property in the last %u "
+                "octets (RFC 23: name length, name, 4-octet value length, value)",
                 end - offset);
+            zmtp_note_malformed(ctx, "metadata that cannot be read");
             return;
         }
         label = tvb_format_text(ctx->pinfo->pool, tvb, (int)offset + 1, (int)name_len);
@@ -86,15 +90,12 @@ void zmtp_register_metadata(const struct zmtp_registry *registry)
         {&hf_value_length,
          {"Metadata value length", "zmtp.metadata.value.length", FT_UINT32, BASE_DEC, NULL, 0x0,
           NULL, HFILL}},
+        {&hf_rest,
+         {"Rest", "zmtp.metadata.rest", FT_BYTES, BASE_NONE, NULL, 0x0,
+          "Octets that should be properties and are none", HFILL}},
     };
     static int *ett[] = {&ett_property};
-    static ei_register_info ei[] = {
-        {&ei_metadata_malformed,
-         {"zmtp.metadata.malformed", PI_MALFORMED, PI_ERROR, "Metadata is cut short or damaged",
-          EXPFILL}},
-    };
 
     proto_register_field_array(registry->proto, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
-    expert_register_field_array(registry->expert, ei, array_length(ei));
 }

@@ -7,8 +7,14 @@
  * frames.  A frame is a command (command.c, and the mechanism's own in mech_*.c), a protected
  * MESSAGE (mech_*.c, which opens it where keys.c has a key), or an application's (message.c).
  *
+ * What is wrong with a frame is a row of findings.def.  Why a connection failed is told by facts
+ * that are noted on the way (struct zmtp_story in diagnosis.h): handshake.c puts the verdict of
+ * diagnosis.c into the tree, and connection_*.c, json_lines.c and stats_tree.c make tables of all
+ * connections.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "connections.h"
 #include "zmtp.h"
 
 int zmtp_proto = -1;
@@ -21,9 +27,15 @@ void zmtp_register_protocol(void)
     zmtp_proto = registry.proto;
     registry.expert = expert_register_protocol(registry.proto);
 
+    zmtp_register_findings(&registry);
     zmtp_register_stream(&registry);
     zmtp_register_greeting(&registry);
-    zmtp_register_connection(&registry);
+    zmtp_register_common();
+    zmtp_register_tap();
+    zmtp_register_list();
+    zmtp_register_stats_tree();
+    zmtp_register_connections_window();
+    zmtp_register_handshake(&registry);
     zmtp_register_command(&registry);
     zmtp_register_metadata(&registry);
     zmtp_register_message(&registry);
@@ -38,6 +50,7 @@ void zmtp_register_protocol(void)
 void zmtp_register_handoff(void)
 {
     zmtp_adopt_handoff();
+    zmtp_handshake_handoff();
     heur_dissector_add("tcp", zmtp_heuristic_tcp, "ZMTP over TCP", "zmtp_tcp", zmtp_proto,
                        HEURISTIC_ENABLE);
     for (const struct zmtp_mechanism *const *mechanism = zmtp_mechanisms; *mechanism; mechanism++) {

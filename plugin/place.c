@@ -80,6 +80,34 @@ static bool is_identity_1_0(tvbuff_t *tvb)
            tvb_get_uint8(tvb, 1) == 0;
 }
 
+/* The stream begins here, and not as ZMTP does: what others begin with. */
+static void note_foreign(struct zmtp_ctx *ctx)
+{
+    static const struct {
+        const char *octets;
+        size_t len;
+        const char *name;
+    } others[] = {
+        {"HTTP/", 5, "an HTTP answer"},
+        {"GET ", 4, "an HTTP request"},
+        {"POST ", 5, "an HTTP request"},
+        {"HEAD ", 5, "an HTTP request"},
+        {"\x16\x03", 2, "TLS"},
+        {"\x15\x03", 2, "a TLS alert"},
+        {"<!DOCTYPE", 9, "a web page"},
+        {"<html", 5, "a web page"},
+        {"SSH-", 4, "SSH"},
+    };
+    struct zmtp_side *side = zmtp_side(ctx);
+
+    side->foreign = true;
+    for (size_t i = 0; i < array_length(others); i++) {
+        if (tvb_captured_length(ctx->tvb) >= others[i].len &&
+            tvb_memeql(ctx->tvb, 0, (const uint8_t *)others[i].octets, others[i].len) == 0)
+            side->looks_like = others[i].name;
+    }
+}
+
 /* The first data of one side. */
 static struct zmtp_start first_data(struct zmtp_ctx *ctx, bool at_start, bool saw_syn)
 {
@@ -99,6 +127,8 @@ static struct zmtp_start first_data(struct zmtp_ctx *ctx, bool at_start, bool sa
         begin_unversioned(ctx);
         return start;
     }
+    if (at_start && saw_syn)
+        note_foreign(ctx);
     start.gap = true;
     start.boundary = resynchronise(ctx);
     if (start.boundary == ZMTP_NO_BOUNDARY && !versioned_side &&
@@ -161,8 +191,9 @@ static struct zmtp_start recall(const struct zmtp_ctx *ctx)
 static bool begins_anew(const struct zmtp_ctx *ctx)
 {
     const struct zmtp_peer *peer = ctx->peer;
+    /* Right behind the last frame it is the same TCP connection, and no ZMTP. */
     bool old_data = peer->have_next && distance(peer->start_seq, ctx->tvb_seq) >= 0 &&
-                    distance(ctx->tvb_seq, peer->next_seq) > 0;
+                    distance(ctx->tvb_seq, peer->next_seq) >= 0;
 
     return peer->started && !old_data && ctx->tvb_seq != peer->start_seq &&
            tvb_captured_length(ctx->tvb) >= ZMTP_SIGNATURE_LEN &&

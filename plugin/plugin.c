@@ -5,6 +5,7 @@
 #include <wireshark.h>
 
 #include <epan/proto.h>
+#include <epan/tap.h>
 
 #include "compat.h"
 #include "zmtp.h"
@@ -22,10 +23,13 @@ WS_DLL_PUBLIC_DEF uint32_t plugin_describe(void);
 void plugin_register(void)
 {
     static proto_plugin plugin;
+    static tap_plugin taps;
 
     plugin.register_protoinfo = zmtp_register_protocol;
     plugin.register_handoff = zmtp_register_handoff;
     proto_register_plugin(&plugin);
+    taps.register_tap_listener = zmtp_register_connections;
+    tap_register_plugin(&taps);
 }
 
 uint32_t plugin_describe(void)

@@ -30,13 +30,6 @@ static int hf_continuation = -1;
 static int hf_undissected = -1;
 static int ett_zmtp = -1;
 static int ett_flags = -1;
-static expert_field ei_reserved_flags = EI_INIT;
-static expert_field ei_length_invalid = EI_INIT;
-static expert_field ei_length_large = EI_INIT;
-static expert_field ei_length_zero = EI_INIT;
-static expert_field ei_gap = EI_INIT;
-static expert_field ei_not_aligned = EI_INIT;
-static expert_field ei_unprotected = EI_INIT;
 
 static const value_string flags_vals[] = {
     {0x00, "Message"},
@@ -52,9 +45,20 @@ static void begin_frame_item(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offse
 {
     ctx->root = proto_tree_add_item(ctx->top, zmtp_proto, tvb, (int)offset, len, ENC_NA);
     ctx->tree = proto_item_add_subtree(ctx->root, ett_zmtp);
-    if (ctx->gap)
-        expert_add_info(ctx->pinfo, ctx->root, &ei_gap);
+    zmtp_frame_begins(ctx);
+    ctx->told.octets = (unsigned)len;
+    if (ctx->gap) {
+        zmtp_find(ctx, NULL, ZMTP_FINDING_GAP);
+        if (ctx->first_pass)
+            zmtp_side(ctx)->lost = true;
+    }
     ctx->gap = false;
+}
+
+static void end_frame_item(struct zmtp_ctx *ctx)
+{
+    zmtp_frame_ends(ctx);
+    zmtp_show_diagnosis(ctx);
 }
 
 /* Octets before the first frame that can be told. */
@@ -69,10 +73,13 @@ static void show_leading(struct zmtp_ctx *ctx, const struct zmtp_start *start)
         return;
     begin_frame_item(ctx, ctx->tvb, 0, (int)have);
     if (start->boundary == ZMTP_NO_BOUNDARY) {
+        if (ctx->first_pass)
+            zmtp_side(ctx)->lost = true;
         item = proto_tree_add_item(ctx->tree, hf_undissected, ctx->tvb, 0, (int)have, ENC_NA);
-        expert_add_info(ctx->pinfo, item, &ei_not_aligned);
+        zmtp_find(ctx, item, ZMTP_FINDING_NOT_ALIGNED);
         proto_item_append_text(ctx->root, ", data without a known frame (%u octets)", len);
         zmtp_info_add_format(ctx, "Data without a known frame, %u bytes", len);
+        zmtp_show_diagnosis(ctx);
     } else {
         proto_tree_add_item(ctx->tree, hf_continuation, ctx->tvb, 0, (int)have, ENC_NA);
         proto_item_append_text(ctx->root, ", continuation (%u octets)", len);
@@ -116,11 +123,11 @@ static proto_item *show_header(struct zmtp_ctx *ctx, tvbuff_t *tvb,
                                               flag_fields, ENC_BIG_ENDIAN);
 
     if (header->flags & reserved)
-        expert_add_info(ctx->pinfo, item, &ei_reserved_flags);
+        zmtp_find(ctx, item, ZMTP_FINDING_RESERVED_FLAGS);
     item = proto_tree_add_item(ctx->tree, hf_length, tvb, length_at, long_form ? 8 : 1,
                                ENC_BIG_ENDIAN);
     if (header->unversioned && header->body_len == 0 && tvb_get_uint8(tvb, length_at) == 0)
-        expert_add_info(ctx->pinfo, item, &ei_length_zero);
+        zmtp_find(ctx, item, ZMTP_FINDING_LENGTH_ZERO);
     return item;
 }
 
@@ -142,7 +149,7 @@ static bool is_identity_frame(struct zmtp_ctx *ctx)
 
 void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item)
 {
-    expert_add_info(ctx->pinfo, item, &ei_unprotected);
+    zmtp_find(ctx, item, ZMTP_FINDING_UNPROTECTED);
 }
 
 /* A message outside of a box where all traffic belongs in one: it is no data of the application. */
@@ -166,7 +173,8 @@ static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp
     bool command;
 
     begin_frame_item(ctx, tvb, 0, (int)tvb_captured_length(tvb));
-    show_header(ctx, tvb, header);
+    ctx->told.octets = tvb_reported_length(tvb);
+    zmtp_show_large(ctx, show_header(ctx, tvb, header), header);
     if (is_identity_frame(ctx)) {
         zmtp_dissect_identity(ctx, body);
         return;
@@ -174,6 +182,7 @@ static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp
     version = zmtp_conn_version(ctx);
     if (version == ZMTP_1_0 || version == ZMTP_2_0) {
         zmtp_dissect_payload(ctx, ctx->tree, body, more, ZMTP_CLEAR);
+        zmtp_check_session(ctx);
         return;
     }
     if (version == ZMTP_VERSION_UNKNOWN)
@@ -183,14 +192,17 @@ static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp
     proto_item_set_generated(
         proto_tree_add_string(ctx->tree, zmtp_hf_mechanism, tvb, 0, 0, mechanism->name));
     if (mechanism->protected_frame && zmtp_is_protected(body, 0) &&
-        mechanism->protected_frame(ctx, ctx->tree, body, command))
+        mechanism->protected_frame(ctx, ctx->tree, body, command)) {
+        zmtp_check_session(ctx); /* GSSAPI's READY */
         return;
+    }
     if (command)
         zmtp_dissect_command(ctx, ctx->tree, body, true);
     else if (mechanism->protects && mechanism->protects(ctx))
         show_unprotected(ctx, body);
     else
         zmtp_dissect_payload(ctx, ctx->tree, body, more, ZMTP_CLEAR);
+    zmtp_check_session(ctx);
 }
 
 /* A frame that nobody can put together; the rest of it is shown as it comes. */
@@ -203,7 +215,8 @@ static void show_oversized(struct zmtp_ctx *ctx, const struct zmtp_header *heade
 
     begin_frame_item(ctx, tvb, 0, (int)have);
     item = show_header(ctx, tvb, header);
-    expert_add_info(ctx->pinfo, item, invalid ? &ei_length_invalid : &ei_length_large);
+    zmtp_find(ctx, item, invalid ? ZMTP_FINDING_LENGTH_INVALID : ZMTP_FINDING_LENGTH_LARGE);
+    zmtp_show_large(ctx, item, header);
     if (have > header->size)
         proto_tree_add_item(ctx->tree, hf_undissected, tvb, (int)header->size,
                             (int)(have - header->size), ENC_NA);
@@ -215,6 +228,13 @@ static void show_oversized(struct zmtp_ctx *ctx, const struct zmtp_header *heade
         expect_next(ctx, ctx->seq + (header->body_len < INT32_MAX - header->size
                                          ? header->size + (uint32_t)header->body_len
                                          : INT32_MAX));
+}
+
+/* What the capture cuts off of a handshake may have said anything. */
+static void note_cut(struct zmtp_ctx *ctx, bool cut)
+{
+    if (cut && ctx->first_pass && !ctx->conn->settled.packet)
+        zmtp_side(ctx)->lost = true;
 }
 
 /* The greeting piece at ctx->offset.  Returns its length, 0: wait for more. */
@@ -229,7 +249,10 @@ static unsigned next_greeting_piece(struct zmtp_ctx *ctx, unsigned have, unsigne
         return 0;
     }
     begin_frame_item(ctx, ctx->tvb, ctx->offset, (int)MIN(len, have));
+    note_cut(ctx, have < len);
+    ctx->told.kind = ZMTP_TOLD_GREETING;
     zmtp_dissect_greeting(ctx, len);
+    end_frame_item(ctx);
     expect_next(ctx, ctx->seq + len);
     return len;
 }
@@ -257,6 +280,7 @@ static unsigned next_frame(struct zmtp_ctx *ctx, unsigned have, unsigned reporte
             tvb_ensure_bytes_exist(ctx->tvb, (int)ctx->offset, (int)header.size);
         return 0;
     }
+    zmtp_check_header(ctx, &header);
     if (header.body_len > MAX_FRAME_LEN) {
         show_oversized(ctx, &header);
         return 0;
@@ -272,7 +296,9 @@ static unsigned next_frame(struct zmtp_ctx *ctx, unsigned have, unsigned reporte
         tvb_new_subset_length_caplen(ctx->tvb, (int)ctx->offset, (int)MIN(have, total), (int)total);
     if (total > reported)
         tvb_set_fragment(tvb); /* cut short by the capture, not malformed */
+    note_cut(ctx, have < total);
     dissect_frame(ctx, tvb, &header);
+    end_frame_item(ctx);
     if (have < total)
         tvb_ensure_bytes_exist(tvb, 0, (int)total); /* has the standard mark made */
     return total;
@@ -324,6 +350,7 @@ int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *
     TRY
     {
         start = zmtp_place_first_frame(ctx, conversation, tcpd, tcpinfo);
+        zmtp_tap_begin(ctx);
         show_leading(ctx, &start);
         if (start.boundary != ZMTP_NO_BOUNDARY) {
             ctx->offset = (unsigned)start.boundary;
@@ -342,6 +369,7 @@ int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *
     {
         if (ctx->first_pass)
             ctx->peer->part = ctx->part;
+        zmtp_tap_end(ctx);
         zmtp_plaintexts_end(ctx);
         zmtp_info_end(ctx);
     }
@@ -378,37 +406,7 @@ void zmtp_register_stream(const struct zmtp_registry *registry)
           "Octets that cannot be told apart into frames", HFILL}},
     };
     static int *ett[] = {&ett_zmtp, &ett_flags};
-    static ei_register_info ei[] = {
-        {&ei_reserved_flags,
-         {"zmtp.flags.reserved_set", PI_PROTOCOL, PI_WARN,
-          "Reserved flag bits are set (RFC 23: they shall be zero)", EXPFILL}},
-        {&ei_length_invalid,
-         {"zmtp.length.invalid", PI_MALFORMED, PI_ERROR,
-          "A length above 2^63-1 is not valid (RFC 23)", EXPFILL}},
-        {&ei_length_large,
-         {"zmtp.length.large", PI_UNDECODED, PI_NOTE,
-          "The frame is too large to be put together; its octets are shown as they come", EXPFILL}},
-        {&ei_length_zero,
-         {"zmtp.length.zero", PI_MALFORMED, PI_ERROR,
-          "A ZMTP 1.0 length counts the flags octet and cannot be 0 (RFC 13)", EXPFILL}},
-        {&ei_gap,
-         {"zmtp.gap", PI_SEQUENCE, PI_CHAT,
-          "Data before this are not in the capture, or the capture began later. If segments "
-          "only came out of order, set the TCP preference \"Reassemble out-of-order segments\"",
-          EXPFILL}},
-        {&ei_not_aligned,
-         {"zmtp.not_aligned", PI_SEQUENCE, PI_CHAT,
-          "Nothing here shows where a ZMTP frame begins: data before this are not in the capture, "
-          "or "
-          "this is not ZMTP",
-          EXPFILL}},
-        {&ei_unprotected,
-         {"zmtp.unprotected", PI_SECURITY, PI_WARN,
-          "A frame outside of MESSAGE on a connection whose mechanism protects all traffic",
-          EXPFILL}},
-    };
 
     proto_register_field_array(registry->proto, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
-    expert_register_field_array(registry->expert, ei, array_length(ei));
 }

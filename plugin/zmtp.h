@@ -23,6 +23,9 @@
 #include <epan/dissectors/packet-tcp.h>
 
 #include "compat.h"
+#include "diagnosis.h"
+#include "findings.h"
+#include "statistics.h"
 
 /* ---- Versions and sizes ---- */
 
@@ -39,6 +42,7 @@ enum zmtp_version {
 #define ZMTP_GREETING_2_LEN 12 /* signature, revision, socket type: RFC 15 */
 #define ZMTP_GREETING_3_LEN 64 /* RFC 23 "greeting" */
 #define ZMTP_MECHANISM_LEN 20  /* RFC 23 "mechanism" */
+#define ZMTP_LONG_HEADER_LEN 9 /* flags and 8 octets of length: RFC 23 "frame" */
 
 #define ZMTP_FLAG_MORE 0x01 /* RFC 23 "flags" */
 #define ZMTP_FLAG_LONG 0x02
@@ -92,8 +96,11 @@ struct zmtp_conn {
     int client; /* direction of the security client (who sent HELLO), -1: not known */
     struct zmtp_moment client_learned;
     struct zmtp_conn_state *states; /* of the mechanisms, see zmtp_conn_state */
-    struct zmtp_moment settled;     /* the outcome of the handshake */
+    struct zmtp_moment settled;     /* the outcome of the handshake, where a frame tells it */
+    enum zmtp_finding settled_as;   /* ZMTP_NO_FINDING: complete */
     const char *settled_text;
+    struct zmtp_moment first_message; /* in ZMTP 1.0 and 2.0, which have no handshake */
+    struct zmtp_story story;          /* for the diagnosis */
 };
 
 /* ---- A packet ---- */
@@ -150,6 +157,9 @@ struct zmtp_ctx {
     int32_t part;     /* parts seen of the unfinished multipart message; -1: not known */
     struct zmtp_info info;
     struct zmtp_plaintexts plaintexts;
+    struct zmtp_tap *tap; /* NULL: nobody listens */
+    wmem_array_t *tap_frames;
+    bool told_one; /* a frame of this call */
     bool handle_known;
     dissector_handle_t payload_handle; /* who gets application frames, NULL: nobody by name */
 
@@ -160,6 +170,7 @@ struct zmtp_ctx {
     proto_item *root;
     proto_tree *tree;
     uint8_t greeting_form; /* of a piece of a greeting: enum form of greeting.c */
+    struct zmtp_told told;
 };
 
 /* ---- Registration (packet-zmtp.c) ---- */
@@ -241,6 +252,8 @@ void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item);
  * use the same TCP conversation one after another. */
 struct zmtp_conn *zmtp_conn_get(conversation_t *conversation, packet_info *pinfo);
 struct zmtp_conn *zmtp_conn_new(conversation_t *conversation, packet_info *pinfo);
+/* The same; NULL where there is none. */
+struct zmtp_conn *zmtp_conn_find(conversation_t *conversation, const packet_info *pinfo);
 /* Have the call belong to this connection. */
 void zmtp_use_conn(struct zmtp_ctx *ctx, struct zmtp_conn *conn);
 
@@ -283,16 +296,76 @@ enum zmtp_memo_kind {
     ZMTP_MEMO_PART_LOST,    /* from this frame on part numbers are not known */
     ZMTP_MEMO_GREETING,     /* a piece of the greeting, see greeting.c */
     ZMTP_MEMO_STAYS_CLOSED, /* the key that there is does not open it */
+    ZMTP_MEMO_FINDING,      /* + enum zmtp_finding: it was found here (zmtp_remember_finding) */
 };
 void zmtp_memo_put(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t value);
 bool zmtp_memo_get(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, int32_t *value);
 
-/* The handshake's outcome, shown on the frame that settles it. */
+/* First pass: note with a memo that the finding belongs to this frame, if it is so; value says
+ * more. Returns the value, on later visits too; 0: it was not found here. */
+int32_t zmtp_remember_finding(struct zmtp_ctx *ctx, enum zmtp_finding finding, int32_t value);
+
+/* ---- What connections have in common (common.c) ---- */
+
+enum zmtp_common {
+    ZMTP_COMMON_PAIR,     /* server port and client address: the latest connection */
+    ZMTP_COMMON_SECURED,  /* server port: a connection that was secured */
+    ZMTP_COMMON_IDENTITY, /* server port and Identity: the latest connection */
+    ZMTP_COMMON_TRANSIENT /* C': the first connection */
+};
+/* Where the capture's connections keep something in common, NULL at first: by kind, by the server
+ * port of a connection (NULL: of none), and by more octets.  Lives as long as the capture file. */
+void **zmtp_common(enum zmtp_common kind, const struct zmtp_conn *server_of, const void *more,
+                   unsigned more_len);
+void zmtp_register_common(void);
+
+/* ---- How the handshake goes (handshake.c) ---- */
+
+/* A connection begins with this packet. */
+void zmtp_begin_story(struct zmtp_conn *conn, conversation_t *conversation, packet_info *pinfo);
+/* A TCP packet was tapped; the connection, if it was its FIN or RST. */
+struct zmtp_conn *zmtp_note_end(packet_info *pinfo, const tcp_info_t *header);
+/* The facts about the sender of this frame; they may be written in the first pass only. */
+struct zmtp_side *zmtp_side(const struct zmtp_ctx *ctx);
+/* First pass: the sender said this (enum zmtp_said). */
+void zmtp_note_said(struct zmtp_ctx *ctx, unsigned said);
+/* A command of the handshake by its name: what it says, and links to the commands around it. */
+void zmtp_handshake_step(struct zmtp_ctx *ctx, proto_tree *tree, const char *name);
+/* First pass: a command of the handshake is not well-formed; text says how. */
+void zmtp_note_malformed(struct zmtp_ctx *ctx, const char *text);
+/* READY: it settles the handshake, unless both sides have to send one. */
 void zmtp_ready_seen(struct zmtp_ctx *ctx, bool both_needed);
-void zmtp_handshake_failed(struct zmtp_ctx *ctx, const char *why);
+/* This frame settles it: with a failure. */
+void zmtp_handshake_failed(struct zmtp_ctx *ctx, enum zmtp_finding finding, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
 /* Whether an earlier frame settled it. */
 bool zmtp_handshake_over(const struct zmtp_ctx *ctx);
-void zmtp_register_connection(const struct zmtp_registry *registry);
+/* The same, for who looks in the first pass or behind it. */
+bool zmtp_handshake_complete(const struct zmtp_conn *conn);
+/* A frame, or a piece of a greeting, was dissected: show why the handshake failed, if it did. */
+void zmtp_show_diagnosis(struct zmtp_ctx *ctx);
+void zmtp_register_handshake(const struct zmtp_registry *registry);
+void zmtp_handshake_handoff(void);
+
+/* ---- Security (security.c, heartbeat.c, pickle.c) ---- */
+
+/* The header of the frame at ctx->seq has come, its body perhaps not yet. */
+void zmtp_check_header(struct zmtp_ctx *ctx, const struct zmtp_header *header);
+/* Say that this frame is large, if it was when its header came. */
+void zmtp_show_large(struct zmtp_ctx *ctx, proto_item *item, const struct zmtp_header *header);
+/* A frame was dissected: if a session begins with it, say what there is to say about that. */
+void zmtp_check_session(struct zmtp_ctx *ctx);
+/* Whether the packet goes from one machine to another, and neither address is loopback. */
+bool zmtp_on_network(const struct zmtp_ctx *ctx);
+/* Whether the connection is known to have neither authentication nor encryption. */
+bool zmtp_is_unsecured(const struct zmtp_ctx *ctx);
+bool zmtp_is_pickle(tvbuff_t *payload);
+/* PING and PONG; ttl is in tenths of a second, 0: none. */
+void zmtp_ping_seen(struct zmtp_ctx *ctx, proto_item *item, uint16_t ttl);
+void zmtp_pong_seen(struct zmtp_ctx *ctx);
+/* The PING of this side after which the connection was given up, and how; NULL: none. */
+const struct zmtp_ping *zmtp_heartbeat_fate(const struct zmtp_conn *conn, unsigned dir,
+                                            enum zmtp_finding *finding, double *seconds);
 
 /* ---- Parts of a dissection ---- */
 
