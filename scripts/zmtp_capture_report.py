@@ -1,5 +1,6 @@
 # What zmtp-capture says of a capture: how many ZMTP connections are in it, how many can be decrypted, what to do next.
 # SPDX-License-Identifier: GPL-2.0-or-later
+import json
 import os
 import shlex
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from zmtp_common import several
 
 NOBODY = 65534
+FAILURES_SHOWN = 5
 DROP_PRELOAD = {"sudo", "su", "doas", "pkexec"}
 
 
@@ -25,15 +27,15 @@ def run_tool(command, **keywords):
 
 
 def dissect(capture, keys, build):
-    """Lines of (TCP stream, mechanism, command names, whether CURVE boxes and GSSAPI tokens opened), as tshark with our
-    plugin sees them."""
+    """What tshark with our plugin sees: lines of (TCP stream, mechanism, command names, whether CURVE boxes and GSSAPI
+    tokens opened), and the connections of its table (../plugin/STATISTICS.md)."""
     as_nobody = os.geteuid() == 0  # as root, tshark loads no plugin from a build folder
     # nobody must be able to enter the folder: root's own temporary folder ($TMPDIR) may be closed to others.
     with tempfile.TemporaryDirectory(prefix="zmtp-capture-", dir="/tmp" if as_nobody else None) as name:
         folder = Path(name)
         shutil.copytree(build / "plugins", folder / "plugins")
         (folder / "home").mkdir()
-        command = ["tshark", "-n", "-r", "-", "-Y", "zmtp", "-T", "fields"]
+        command = ["tshark", "-n", "-r", "-", "-z", "zmtp,connections,json", "-Y", "zmtp", "-T", "fields"]
         for field in ("tcp.stream", "zmtp.mechanism", "zmtp.command-name", "zmtp.curvezmq.decrypted",
                       "zmtp.gssapi.decrypted"):
             command += ["-e", field]
@@ -58,7 +60,9 @@ def dissect(capture, keys, build):
     if done.returncode:
         reasons = done.stderr.strip().splitlines()[-5:] or [f"exit status {done.returncode}"]
         raise Unreadable("\n".join(["tshark cannot read the capture:", *reasons]))
-    return [line.split("\t") for line in done.stdout.splitlines()]
+    lines = done.stdout.splitlines()
+    return ([line.split("\t") for line in lines if not line.startswith("{")],
+            [json.loads(line) for line in lines if line.startswith("{")])
 
 
 class Connection:
@@ -85,9 +89,9 @@ class Connection:
 
 
 class Report:
-    """What can be said of the lines that dissect() gives."""
+    """What can be said of that which dissect() gives."""
 
-    def __init__(self, lines):
+    def __init__(self, lines, rows):
         connections = {}
         for stream, *what in lines:
             connections.setdefault(stream, Connection()).see(*what)
@@ -98,8 +102,7 @@ class Report:
         self.closed = [stream for stream, connection in self.curve.items()
                        if connection.closed and not connection.opened]
         self.sealed = sum(connection.sealed for connection in connections.values())
-        self.unanswered = sum("HELLO" in connection.commands and "WELCOME" not in connection.commands
-                              for connection in self.curve.values())
+        self.failed = [row for row in rows if row["type"] == "connection" and row["outcome"] == "failed"]
 
     def kinds(self):
         names = [connection.mechanism() for connection in self.connections.values()]
@@ -114,10 +117,6 @@ class Report:
         early = len(self.curve) - self.opened - len(self.closed)
         if early:
             yield f"{early} ended before anything was sent under a session key"
-        if self.unanswered:
-            yield f"{self.unanswered} got no answer to HELLO: does the client have the server's right key? To see:\n" \
-                f"  tshark -r {shown(out)} -o zmtp.certificate_file:SERVER.key_secret -T fields " \
-                "-e zmtp.curvezmq.server_key_check -Y zmtp.curvezmq.server_key_check"
         if self.closed:
             yield f"no key for tcp.stream {', '.join(self.closed[:10])}{' ...' if len(self.closed) > 10 else ''}: " \
                 "neither side logged its keys (zmtp-capture -h says which programs can). Connections of other " \
@@ -131,6 +130,16 @@ class Report:
         if self.sealed:
             yield f"{several(self.sealed, 'GSSAPI connection')} can be decrypted with the service's keytab:\n" \
                 f"  tshark -r {shown(out)} -o kerberos.decrypt:TRUE -K service.keytab -Y zmtp.data"
+
+    def of_failures(self, out):
+        """Why connections did not come up."""
+        if not self.failed:
+            return
+        yield f"{several(len(self.failed), 'connection')} did not come up:"
+        for row in self.failed[:FAILURES_SHOWN]:
+            yield f"  tcp.stream {row['stream']}: {row['what']}. {row['advice']}"
+        if len(self.failed) > FAILURES_SHOWN:
+            yield f"  and {len(self.failed) - FAILURES_SHOWN} more: tshark -q -r {shown(out)} -z zmtp,connections"
 
     def filter(self):
         """What shows the messages; where none can be read, what shows the connections."""

@@ -20,6 +20,7 @@ class Sample:
         self.has_keys = self.json.get("has_keys", self.keys.exists())
         self.keytab = self.with_ending(".keytab") if self.json.get("keytab") else None
         self.can_be_opened = self.json.get("can_be_opened", True)  # Wireshark cannot open every kind of token
+        self.stranger = self.json.get("stranger")  # the Protocol column of a visitor who does not speak ZMTP
         self.port = self.json["port"]
         self.whole = self.json["whole"]
         self.complete = self.json["handshake"] == "complete"

@@ -21,10 +21,10 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 
 class Stream:
-    def __init__(self, port=20001, client_port=40001, ipv6=False, opened=True, mss=1460, isn=1000):
+    def __init__(self, port=20001, client_port=40001, ipv6=False, opened=True, mss=1460, isn=1000, hosts=None):
         self.packets = []
         self.mss = mss
-        client, server = ("fd00::1", "fd00::2") if ipv6 else ("192.0.2.1", "192.0.2.2")
+        client, server = hosts or (("fd00::1", "fd00::2") if ipv6 else ("127.0.0.1", "127.0.0.1"))
         self._ends = {
             True: (ipaddress.ip_address(client).packed, client_port),
             False: (ipaddress.ip_address(server).packed, port),

@@ -91,7 +91,12 @@ def _expert(packet, item):
     return Expert(number(packet), name, severity, inner.get("_ws.expert.message", ""))
 
 
-def tree(packets, columns):
+def tree_at_once(packets):
+    """The lines of the golden text, without columns and what only later frames tell: the same in each pass."""
+    return tree(packets, [(number(packet), "", "") for packet in packets], _without_late).splitlines()
+
+
+def tree(packets, columns, choose=list):
     """The golden text: for each packet its columns and, indented, the fields of ZMTP and what it called."""
     lines, packets_shown = [], 0
     for packet, (frame, protocol, info) in zip(packets, columns, strict=True):
@@ -103,12 +108,29 @@ def tree(packets, columns):
         in_full = FRAMES_IN_FULL if packets_shown < PACKETS_IN_FULL else 0
         packets_shown += bool(protos)
         for proto in protos[:in_full]:
-            lines += _proto_lines(packet, proto)
-        rest = [line for proto in protos[in_full:] for line in _proto_lines(packet, proto)]
+            lines += choose(_proto_lines(packet, proto))
+        rest = [line for proto in protos[in_full:] for line in choose(_proto_lines(packet, proto))]
         if rest:
             digest = hashlib.sha256(repr(rest).encode()).hexdigest()[:16]
             lines.append(f"  {len(protos[in_full:])} more, sha256 {digest}")
     return "".join(f"{line}\n" for line in lines)
+
+
+# What a frame can tell only when later ones have been seen: the answer to it, and how it all ended.
+LATE = re.compile(r" *(zmtp\.response_in|zmtp\.diagnosis|zmtp\.handshake\.(result|attempt)|zmtp\.heartbeat\.)")
+
+
+def _without_late(lines):
+    """The lines without that, and without what hangs below it."""
+    kept, depth = [], None
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if depth is not None and indent > depth:
+            continue
+        depth = indent if LATE.match(line) else None
+        if depth is None:
+            kept.append(line)
+    return kept
 
 
 def _proto_lines(packet, proto):

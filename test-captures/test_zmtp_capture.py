@@ -208,8 +208,7 @@ def test_refused_handshake_is_not_taken_for_a_missing_key(rights, capture):
     status, _, said = capture(*capture.program("REFUSED"))
     assert status == 0 and " ended before anything was sent under a session key" in said, said
     assert "no key for" not in said
-    assert " got no answer to HELLO: does the client have the server's right key?" in said
-    assert "tshark -r out.pcapng -o zmtp.certificate_file:SERVER.key_secret" in said
+    assert " did not come up:" in said and "the client probably has a wrong server key. Compare " in said
     assert said.splitlines()[-1].endswith("tshark -r out.pcapng -Y zmtp")
 
 

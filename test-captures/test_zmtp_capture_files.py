@@ -69,11 +69,23 @@ def test_folder_that_others_could_make_anew_stays_while_a_program_runs(monkeypat
 def test_report_says_that_gssapi_needs_a_keytab(name, display_filter, needs_keytab):
     program = program_module("zmtp-capture")
     capture = HERE / "libzmq-4.3.4" / f"{name}.pcap"
-    report = program.Report(program.dissect(capture, None, BUILD))
+    report = program.Report(*program.dissect(capture, None, BUILD))
     sentences = list(report.of_gssapi(capture))
     assert [sentence.partition(" ")[0] for sentence in sentences] == (["3"] if needs_keytab else [])
     assert all("-o kerberos.decrypt:TRUE -K" in sentence for sentence in sentences)
     assert report.filter() == display_filter
+    assert not list(report.of_failures(capture))
+
+
+@pytest.mark.skipif(os.environ.get("ZMTP_SANITIZE") == "1", reason="tshark is started without the sanitizer's library")
+def test_report_says_why_connections_did_not_come_up():
+    program = program_module("zmtp-capture")
+    capture = HERE / "libzmq-4.3.4" / "curve-wrong-server-key-retries.pcap"
+    told, first, *others = program.Report(*program.dissect(capture, None, BUILD)).of_failures(capture)
+    assert told == "6 connections did not come up:"
+    assert first.startswith("  tcp.stream 0: The server closed instead of answering HELLO: ")
+    assert [sentence.split()[1] for sentence in others[:-1]] == ["1:", "2:", "4:", "5:"]
+    assert others[-1].startswith("  and 1 more: tshark -q -r ")
 
 
 def test_tools_do_not_inherit_signals_that_are_held_back():

@@ -43,8 +43,8 @@ class Tshark:
             "WIRESHARK_ABORT_ON_DISSECTOR_BUG": "1",
             **_sanitizer_environment(plugin_dir, self.folder),
         }
-        self._run_cached = functools.lru_cache(maxsize=8)(self._run_cached)
-        self._parse = functools.lru_cache(maxsize=6)(self._parse)
+        self._run_cached = functools.lru_cache(maxsize=16)(self._run_cached)
+        self._parse = functools.lru_cache(maxsize=8)(self._parse)
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -54,18 +54,21 @@ class Tshark:
         path = pathlib.Path(path).absolute()
         if not self.as_root or self.folder in path.parents or not path.exists():
             return str(path)
+        return str(self._copy(path))
+
+    def _copy(self, path):
         copy = self.folder / "files" / str(path).lstrip("/")
         if not copy.exists() or copy.stat().st_mtime != path.stat().st_mtime:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
             copy.chmod(0o644)
-        return str(copy)
+        return copy
 
     def give_secret(self, path):
         """The same for a file with secrets, readable for tshark's user only: else the plugin warns."""
         given = pathlib.Path(self.give(path))
         if self.folder not in given.parents and given.exists():
-            given = shutil.copy2(given, pathlib.Path(tempfile.mkdtemp(dir=self.folder)) / given.name)
+            given = self._copy(given)  # the same each time: another name would make it another run
         if given.is_file() and given.stat().st_mode & 0o077:
             self.hand_over(given)
         return str(given)
@@ -101,18 +104,24 @@ class Tshark:
 
     def packets(self, capture, *arguments, **keywords):
         """The packets of a PDML run, as ElementTree elements."""
-        text = self(capture, "-T", "pdml", *arguments, **keywords)
-        return self._parse(text)
+        return self._parse(self.text_of_packets(capture, *arguments, **keywords))
+
+    def text_of_packets(self, capture, *arguments, **keywords):
+        """The same as text, and what statistics (-z) print behind it."""
+        return self(capture, "-T", "pdml", *arguments, **keywords)
 
     def _parse(self, text):
-        return ElementTree.fromstring(text.encode()).findall("packet")
+        return _packets(text, "</pdml>")
 
     def columns(self, capture, *arguments, **keywords):
         """[(frame number, Protocol column, Info column)] of a summary run, in which no tree is built."""
-        text = self(capture, "-o", 'gui.column.format:"No","%m","Protocol","%p","Info","%i"', "-T", "psml",
-                    *arguments, **keywords)
-        packets = ElementTree.fromstring(text.encode()).findall("packet")
+        packets = _packets(self.text_of_columns(capture, *arguments, **keywords), "</psml>")
         return [tuple((section.text or "").strip() for section in packet) for packet in packets]
+
+    def text_of_columns(self, capture, *arguments, **keywords):
+        """The same as text, and what statistics (-z) print behind it."""
+        return self(capture, "-o", 'gui.column.format:"No","%m","Protocol","%p","Info","%i"', "-T", "psml",
+                    *arguments, **keywords)
 
     def verbose(self, capture, *arguments, **keywords):
         """(Info columns, everything printed) of a run with summary, tree and octets."""
@@ -154,6 +163,11 @@ class Tshark:
                               cwd=self.folder, timeout=TIMEOUT, check=False)
         errors = done.stderr.decode(errors="replace")
         return done.returncode, done.stdout.decode(errors="surrogateescape"), errors
+
+
+def _packets(text, end):
+    octets = "".join(text.rpartition(end)[:2]).encode()
+    return ElementTree.fromstring(octets).findall("packet")
 
 
 def _state(argument):
