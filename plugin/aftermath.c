@@ -7,6 +7,13 @@
 /* A peer that closes because of a frame does so within this many seconds. */
 #define AT_ONCE 0.15
 
+static bool soon_after(const nstime_t *what, const nstime_t *end)
+{
+    double seconds = zmtp_seconds_between(what, end);
+
+    return seconds >= 0 && seconds <= AT_ONCE;
+}
+
 static const char *opening(const struct zmtp_conn *conn)
 {
     return zmtp_handshake_complete(conn) ? "the handshake was complete; " : "";
@@ -23,7 +30,7 @@ static const char *offence_text(wmem_allocator_t *scope, const struct zmtp_conn 
     if (offence->finding == ZMTP_NO_FINDING || !zmtp_ended_at(conn, &ended_at))
         return NULL;
     zmtp_ending(conn, &ending);
-    if (ending.by == (int)offence->dir || zmtp_seconds_between(&offence->at, &ended_at) > AT_ONCE)
+    if (ending.by == (int)offence->dir || !soon_after(&offence->at, &ended_at))
         return NULL;
     diagnosis->finding = offence->finding;
     return wmem_strdup_printf(scope, "%sthe connection was closed at frame %u: %s", opening(conn),
@@ -96,12 +103,11 @@ static const char *type_text(wmem_allocator_t *scope, const struct zmtp_conn *co
     struct zmtp_ending ending;
     nstime_t ended_at;
 
-    if (!zmtp_ended_at(conn, &ended_at) ||
-        zmtp_seconds_between(&conn->story.settled_at, &ended_at) > AT_ONCE)
+    if (!zmtp_ended_at(conn, &ended_at) || !soon_after(&conn->story.settled_at, &ended_at))
         return NULL;
     zmtp_ending(conn, &ending);
     for (unsigned dir = 0; dir < 2; dir++) {
-        if (!conn->story.side[dir].socket_type_unknown || ending.by == (int)dir)
+        if (!conn->story.side[dir].socket_type_unknown || ending.by != (int)!dir)
             continue;
         diagnosis->finding = ZMTP_FINDING_INCOMPATIBLE_SOCKETS;
         return wmem_strdup_printf(scope,
@@ -144,6 +150,7 @@ void zmtp_diagnose_session(wmem_allocator_t *scope, const struct zmtp_conn *conn
         text = texts[i](scope, conn, diagnosis);
     if (text) {
         diagnosis->text = text;
+        diagnosis->certain = diagnosis->finding == ZMTP_FINDING_UNSECURED_SESSION;
         diagnosis->advice =
             diagnosis->finding == ZMTP_NO_FINDING ? NULL : zmtp_finding_advice(diagnosis->finding);
     }

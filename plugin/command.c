@@ -257,7 +257,7 @@ static void show_unknown(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *data,
 {
     if (tvb_reported_length(data) > 0)
         proto_tree_add_item(tree, hf_command_data, data, 0, -1, ENC_NA);
-    if (!ctx->peer->mechanism && !ctx->other->mechanism && !ctx->conn->guessed) {
+    if (!zmtp_conn_mechanism_known(ctx)) {
         zmtp_info_add_format(ctx, "%s (unknown command)", name);
         return; /* the greeting is not in the capture: it may well be a command of its mechanism */
     }

@@ -150,7 +150,7 @@ bool zmtp_other_unversioned(const struct zmtp_ctx *ctx)
     return ctx->other->unversioned && ctx->other->version_frame <= ctx->pinfo->num;
 }
 
-const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx)
+static const struct zmtp_mechanism *told_mechanism(const struct zmtp_ctx *ctx)
 {
     enum zmtp_version version = zmtp_conn_version(ctx);
 
@@ -161,7 +161,19 @@ const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx)
     if (ctx->conn->guessed && ctx->conn->guessed_frame <= ctx->pinfo->num && version != ZMTP_1_0 &&
         version != ZMTP_2_0)
         return ctx->conn->guessed;
-    return &zmtp_mechanism_null;
+    return NULL;
+}
+
+const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx)
+{
+    const struct zmtp_mechanism *mechanism = told_mechanism(ctx);
+
+    return mechanism ? mechanism : &zmtp_mechanism_null;
+}
+
+bool zmtp_conn_mechanism_known(const struct zmtp_ctx *ctx)
+{
+    return told_mechanism(ctx) != NULL;
 }
 
 const char *zmtp_sender_role(const struct zmtp_ctx *ctx)
@@ -268,12 +280,17 @@ bool zmtp_memo_get(packet_info *pinfo, enum zmtp_memo_kind kind, uint32_t seq, i
     return false;
 }
 
+/* In one call by TCP: memos are looked for one by one, and the hundredth tells nobody more. */
+#define MAX_FINDINGS 100
+
 int32_t zmtp_remember_finding(struct zmtp_ctx *ctx, enum zmtp_finding finding, int32_t value)
 {
     enum zmtp_memo_kind kind = (enum zmtp_memo_kind)(ZMTP_MEMO_FINDING + (int)finding);
 
     if (!ctx->first_pass)
         return zmtp_memo_get(ctx->pinfo, kind, ctx->seq, &value) ? value : 0;
+    if (value && ctx->findings++ >= MAX_FINDINGS)
+        return 0;
     if (value)
         zmtp_memo_put(ctx->pinfo, kind, ctx->seq, value);
     return value;

@@ -172,12 +172,20 @@ static bool is_endpoint(const struct endpoint *end, const address *of, uint32_t 
     return end->port == port && end->len == of->len && memcmp(end->octets, of->data, end->len) == 0;
 }
 
-static struct tcp_stream *stream_of(struct zmtp_list *list, const packet_info *pinfo,
-                                    uint32_t number)
+static bool is_ip(const address *address)
 {
+    return (address->type == AT_IPv4 && address->len == 4) ||
+           (address->type == AT_IPv6 && address->len == 16);
+}
+
+/* NULL: the list does not remember it.  The addresses are TCP's: what is in it may have others. */
+static struct tcp_stream *stream_of(struct zmtp_list *list, const packet_info *pinfo,
+                                    const tcp_info_t *tcp)
+{
+    uint32_t number = tcp->th_stream;
     struct tcp_stream *stream;
 
-    if (number >= MAX_TCP_STREAMS || pinfo->src.len <= 0 || pinfo->src.len > MAX_ADDRESS_LEN)
+    if (number >= MAX_TCP_STREAMS || !is_ip(&tcp->ip_src) || !is_ip(&tcp->ip_dst))
         return NULL;
     if (number >= list->streams->len)
         g_array_set_size(list->streams, number + 1);
@@ -185,8 +193,8 @@ static struct tcp_stream *stream_of(struct zmtp_list *list, const packet_info *p
     if (!stream->first_packet) {
         stream->first_packet = pinfo->num;
         stream->begun_at = pinfo->abs_ts;
-        set_endpoint(&stream->end[0], &pinfo->src, pinfo->srcport);
-        set_endpoint(&stream->end[1], &pinfo->dst, pinfo->destport);
+        set_endpoint(&stream->end[0], &tcp->ip_src, tcp->th_sport);
+        set_endpoint(&stream->end[1], &tcp->ip_dst, tcp->th_dport);
     }
     return stream;
 }
@@ -218,10 +226,10 @@ static tap_packet_status on_tcp(void *data, packet_info *pinfo, epan_dissect_t *
     unsigned dir;
 
     look_at_file(list);
-    stream = stream_of(list, pinfo, tcp->th_stream);
+    stream = stream_of(list, pinfo, tcp);
     if (!stream)
         return TAP_PACKET_DONT_REDRAW;
-    dir = is_endpoint(&stream->end[0], &pinfo->src, pinfo->srcport) ? 0 : 1;
+    dir = is_endpoint(&stream->end[0], &tcp->ip_src, tcp->th_sport) ? 0 : 1;
     if (tcp->th_flags & TH_SYN) {
         if (tcp->th_flags & TH_ACK)
             stream->syn_ack[dir] = true;

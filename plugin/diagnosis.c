@@ -13,6 +13,7 @@
 /* Peers answer within a round trip; who takes longer than this has waited for something.  libzmq's
  * handshake timer is 30 s, and nobody sets it below this. */
 #define AT_ONCE 0.15
+#define NOBODY 2      /* no direction: has closed */
 #define ROUND_TRIPS 3 /* where the network is slower than that */
 
 /* ---- Words ---- */
@@ -56,6 +57,23 @@ static void conclude(const struct view *view, enum zmtp_outcome outcome, const c
     view->verdict->text = text;
 }
 
+/* What goes on as long as nobody closes. */
+static bool is_silence(enum zmtp_finding finding)
+{
+    switch (finding) {
+    case ZMTP_FINDING_NO_GREETING:
+    case ZMTP_FINDING_PARTIAL_GREETING:
+    case ZMTP_FINDING_BOTH_SERVERS:
+    case ZMTP_FINDING_NO_WELCOME:
+    case ZMTP_FINDING_SILENT_AFTER_INITIATE:
+    case ZMTP_FINDING_GSSAPI_NOT_BEGUN:
+    case ZMTP_FINDING_GSSAPI_UNANSWERED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* A failure; while TCP is open it is one only so far. */
 static void failed(const struct view *view, enum zmtp_finding finding, bool certain,
                    const char *format, ...) G_GNUC_PRINTF(4, 5);
@@ -76,10 +94,12 @@ static void failed(const struct view *view, enum zmtp_finding finding, bool cert
         verdict->advice = zmtp_finding_advice(finding);
     } else {
         verdict->outcome = ZMTP_OUTCOME_UNFINISHED;
-        verdict->text = wmem_strdup_printf(
-            view->scope, "The capture ends during the handshake. If nothing follows: %s",
-            verdict->text);
-        verdict->advice = zmtp_finding_advice(finding);
+        verdict->text = "The capture ends during the handshake";
+        if (is_silence(finding)) {
+            verdict->text = wmem_strdup_printf(view->scope, "%s. If nothing follows: %s",
+                                               verdict->text, zmtp_finding_text(finding));
+            verdict->advice = zmtp_finding_advice(finding);
+        }
     }
 }
 
@@ -88,7 +108,7 @@ static void failed_as_known(const struct view *view, enum zmtp_finding finding)
     failed(view, finding, false, "%s", zmtp_finding_text(finding));
 }
 
-/* "closed 0.3 ms after it" or, where nobody knows who it was, "the connection was closed" */
+/* Whether that side closed, or may have. */
 static bool closed_by(const struct view *view, unsigned dir)
 {
     return view->end.by < 0 || view->end.by == (int)dir;

@@ -52,7 +52,7 @@ struct zmtp_side {
     bool lost;                   /* data are missing between what was seen */
     bool foreign;                /* what it began with is no ZMTP */
     const char *looks_like;      /* then: "HTTP", "TLS", "SSH"; NULL: nothing known */
-    char mechanism_name[21];     /* in its greeting; "": not told */
+    char mechanism_name[81];     /* in its greeting, 20 octets that may be escaped; "": not told */
     bool socket_type_unknown;    /* told one that is not known */
     const char *malformed;       /* what is wrong with a handshake command; NULL: nothing */
     uint64_t large_before_ready; /* octets of a large frame before the end of the handshake */
@@ -119,7 +119,6 @@ struct zmtp_story {
     unsigned server_keys_tried;
     bool cookie_changed;
     bool vouch_mismatch;
-    const char *error_reason;                /* of ERROR; lives as long as the capture file */
     const struct zmtp_conn *unsecured_after; /* a secured one on the same server port, before */
     const struct zmtp_conn *identity_of;     /* an open one to the same ROUTER, same Identity */
     struct zmtp_conn *same_pair_before;      /* the one before of the same hosts and server port */

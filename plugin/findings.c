@@ -49,6 +49,7 @@ static bool is_offence(enum zmtp_finding finding)
     case ZMTP_FINDING_CURVE_DAMAGED:
     case ZMTP_FINDING_GSSAPI_DAMAGED:
     case ZMTP_FINDING_COMMAND_MALFORMED:
+    case ZMTP_FINDING_METADATA_MALFORMED:
     case ZMTP_FINDING_UNPROTECTED:
     case ZMTP_FINDING_LENGTH_INVALID:
         return true;
@@ -61,7 +62,7 @@ static void remember_offence(struct zmtp_ctx *ctx, enum zmtp_finding finding)
 {
     struct zmtp_offence *offence = &ctx->conn->story.offence;
 
-    if (ctx->first_pass && is_offence(finding)) {
+    if (ctx->first_pass && is_offence(finding) && !ctx->conn->story.closed_packet) {
         offence->finding = finding;
         offence->packet = ctx->pinfo->num;
         offence->at = ctx->pinfo->abs_ts;

@@ -315,14 +315,14 @@ struct zmtp_conn *zmtp_note_end(packet_info *pinfo, const tcp_info_t *header)
         return NULL;
     conversation = find_conversation_pinfo(pinfo, 0);
     conn = conversation ? zmtp_conn_find(conversation, pinfo) : NULL;
-    if (!conn)
-        return NULL;
+    if (!conn || conn->story.tcpd->stream != header->th_stream)
+        return NULL; /* another TCP connection, around that one or in it */
     story = &conn->story;
     if (!story->closed_packet || pinfo->num < story->closed_packet) {
         story->closed_packet = pinfo->num;
         story->closed_at = pinfo->abs_ts;
-        story->closed_by = (uint8_t)(pinfo->srcport == story->port[1] &&
-                                     addresses_equal(&pinfo->src, &story->address[1]));
+        story->closed_by = (uint8_t)(header->th_sport == story->port[1] &&
+                                     addresses_equal(&header->ip_src, &story->address[1]));
         story->reset = (header->th_flags & TH_RST) != 0;
     }
     return conn;
@@ -355,7 +355,7 @@ void zmtp_register_handshake(const struct zmtp_registry *registry)
           "From the command that this one answers", HFILL}},
         {&hf_attempt,
          {"Attempt", "zmtp.handshake.attempt", FT_UINT32, BASE_DEC, NULL, 0x0,
-          "Failed connections in a row from this address to this server, with this one", HFILL}},
+          "Failed connections of late from this address to this server, with this one", HFILL}},
         {&hf_attempt_before,
          {"Attempt before", "zmtp.handshake.attempt_before", FT_FRAMENUM, BASE_NONE, NULL, 0x0,
           "First frame of the failed connection before this one", HFILL}},

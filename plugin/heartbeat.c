@@ -11,9 +11,9 @@
  * shows that one was waited for. */
 #define PATIENCE 0.5
 #define PATIENCE_AGAIN 0.3 /* who sends another PING has waited already */
-#define PATIENCE_OF_TWO 0.3
 /* Timers and networks are not exact. */
-#define TTL_TOLERANCE 0.9
+#define TTL_EARLIEST 0.9
+#define TTL_LATEST 1.5
 #define TTL_UNITS 10.0 /* a second */
 
 static bool is_this(const struct zmtp_ctx *ctx, const struct zmtp_ping *ping)
@@ -43,8 +43,8 @@ static bool was_lost(const struct zmtp_conn *conn, unsigned dir, int closed_by, 
     bool again = mine->last_ping.packet != mine->ping.packet;
     bool patient = seconds >= (again ? PATIENCE_AGAIN : PATIENCE);
 
-    return (closed_by < 0 || closed_by == (int)dir) && conn->peer[!dir].started && !others->lost &&
-           !heard_since(others, &mine->ping.at) && patient;
+    return (closed_by < 0 || closed_by == (int)dir) && conn->peer[!dir].started &&
+           !zmtp_is_missing(conn, !dir) && !heard_since(others, &mine->ping.at) && patient;
 }
 
 /* The receiver waited for something to follow, and closed. */
@@ -52,9 +52,11 @@ static bool has_expired(const struct zmtp_conn *conn, unsigned dir, int closed_b
 {
     const struct zmtp_side *mine = &conn->story.side[dir];
 
-    return closed_by == (int)!dir && !mine->lost && mine->last_ping.ttl > 0 &&
-           nstime_cmp(&mine->last_at, &mine->last_ping.at) <= 0 &&
-           seconds >= mine->last_ping.ttl / TTL_UNITS * TTL_TOLERANCE;
+    double ttl = mine->last_ping.ttl / TTL_UNITS;
+
+    return closed_by == (int)!dir && !zmtp_is_missing(conn, dir) && ttl > 0 &&
+           nstime_cmp(&mine->last_at, &mine->last_ping.at) <= 0 && seconds >= ttl * TTL_EARLIEST &&
+           seconds <= ttl * TTL_LATEST + 1;
 }
 
 const struct zmtp_ping *zmtp_heartbeat_fate(const struct zmtp_conn *conn, unsigned dir,

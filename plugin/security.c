@@ -173,7 +173,8 @@ static void compare_identities(struct zmtp_ctx *ctx)
     if (!before || before->story.side[0].lost || before->story.side[1].lost)
         return;
     zmtp_ending(before, &ending);
-    if (!ending.closed)
+    /* From the same port it is the same client again: its old connection has ended. */
+    if (!ending.closed && before->story.port[zmtp_connector(before)] != conn->story.port[dir])
         conn->story.identity_of = before;
 }
 

@@ -152,9 +152,10 @@ struct zmtp_ctx {
     struct zmtp_peer *other;
     unsigned dir; /* index of peer in conn->peer */
     bool first_pass;
-    tvbuff_t *tvb;    /* all octets of the call */
-    uint32_t tvb_seq; /* TCP sequence number of its first octet */
-    int32_t part;     /* parts seen of the unfinished multipart message; -1: not known */
+    tvbuff_t *tvb;     /* all octets of the call */
+    uint32_t tvb_seq;  /* TCP sequence number of its first octet */
+    int32_t part;      /* parts seen of the unfinished multipart message; -1: not known */
+    unsigned findings; /* first pass: with a memo, see zmtp_remember_finding */
     struct zmtp_info info;
     struct zmtp_plaintexts plaintexts;
     struct zmtp_tap *tap; /* NULL: nobody listens */
@@ -274,6 +275,8 @@ bool zmtp_other_unversioned(const struct zmtp_ctx *ctx);
 void *zmtp_conn_state(struct zmtp_conn *conn, const struct zmtp_mechanism *mechanism, size_t size,
                       void (*free_state)(void *state));
 const struct zmtp_mechanism *zmtp_conn_mechanism(const struct zmtp_ctx *ctx);
+/* Whether a greeting or a frame told it; else NULL is taken for granted. */
+bool zmtp_conn_mechanism_known(const struct zmtp_ctx *ctx);
 void zmtp_learn_mechanism(struct zmtp_ctx *ctx, const struct zmtp_mechanism *mechanism);
 
 /* Role of the sender in the security handshake: "client", "server" or NULL. */
