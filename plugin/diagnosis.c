@@ -275,12 +275,14 @@ static void diagnose_hello(const struct view *view)
                "Each side sends HELLO, as other attempts show: both are set up as clients");
         return;
     }
-    if (closed_by(view, view->server) && curve && story->server_key == ZMTP_SERVER_KEY_UNKNOWN &&
-        zmtp_connector(view->conn) == view->server) {
+    if (closed_by(view, view->server) && zmtp_connector(view->conn) == view->server &&
+        (curve ? story->server_key == ZMTP_SERVER_KEY_UNKNOWN : view->at_once)) {
         failed(view, ZMTP_FINDING_BOTH_CLIENTS, false,
                "%s, which listens, began the security handshake, and %s closed at it: both are set "
-               "up as clients, or the client has a wrong server key",
-               who(view, view->client), who(view, view->server));
+               "up as clients, or %s",
+               who(view, view->client), who(view, view->server),
+               curve ? "the client has a wrong server key"
+                     : "no ZAP handler runs in the server's process");
         return;
     }
     if (!closed_by(view, view->server) && view->at_once) {
