@@ -1,6 +1,7 @@
 # Reads what tests want out of tshark's PDML, and writes it as short text that a person can compare.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import collections
+import decimal
 import hashlib
 import re
 
@@ -179,8 +180,15 @@ def same_in_all_versions(text):
     * TCP's remark before our Info column: "[TCP ACKed unseen segment] ; " (4.0 only)
     * octets in a label end in "..." after 36 of them (4.0), or go on for as long as a label may be, then "…" (4.4)
     * a label too long is marked " [truncated]" (4.0) or " […]" (4.4) before its colon
+    * a time below a second is "0.000262000 seconds" (4.0, 4.4) or "262.000 microseconds" (4.6)
     """
     text = re.sub(r"^(\[TCP [^]]*\] *;? *)+", "", text)
     text = re.sub(r"/\S*/(?=[^/ ]+\.keytab)", "", text)
+    text = re.sub(r"([0-9.]+) (milli|micro|nano)seconds?\b", _in_seconds, text)
     text = text.replace("…", "...").replace(" [truncated]:", ":").replace(" [...]:", ":")
     return re.sub(r"\b([0-9a-f]{72})(?:[0-9a-f]+|\.\.\.)+", r"\1...", text)
+
+
+def _in_seconds(match):
+    exponent = {"milli": -3, "micro": -6, "nano": -9}[match[2]]
+    return f"{decimal.Decimal(match[1]).scaleb(exponent):.9f} seconds"
