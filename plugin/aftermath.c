@@ -4,14 +4,11 @@
  */
 #include "zmtp.h"
 
-/* A peer that closes because of a frame does so within this many seconds. */
-#define AT_ONCE 0.15
-
 static bool soon_after(const nstime_t *what, const nstime_t *end)
 {
     double seconds = zmtp_seconds_between(what, end);
 
-    return seconds >= 0 && seconds <= AT_ONCE;
+    return seconds >= 0 && seconds <= ZMTP_AT_ONCE;
 }
 
 static const char *opening(const struct zmtp_conn *conn)

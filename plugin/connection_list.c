@@ -6,7 +6,6 @@
 #include "connections.h"
 
 #include <epan/tap.h>
-#include <epan/to_str.h>
 
 /* TCP connections of which the list remembers something: 90 octets each. */
 #define MAX_TCP_STREAMS 1000000
@@ -161,7 +160,7 @@ void zmtp_totals_free(struct zmtp_totals *totals)
 
 static void set_endpoint(struct endpoint *end, const address *from, uint32_t port)
 {
-    end->len = (uint8_t)MIN(from->len, MAX_ADDRESS_LEN);
+    end->len = (uint8_t)from->len;
     memcpy(end->octets, from->data, end->len);
     end->port = (uint16_t)port;
     end->is_ip6 = from->type == AT_IPv6;
@@ -172,12 +171,6 @@ static bool is_endpoint(const struct endpoint *end, const address *of, uint32_t 
     return end->port == port && end->len == of->len && memcmp(end->octets, of->data, end->len) == 0;
 }
 
-static bool is_ip(const address *address)
-{
-    return (address->type == AT_IPv4 && address->len == 4) ||
-           (address->type == AT_IPv6 && address->len == 16);
-}
-
 /* NULL: the list does not remember it.  The addresses are TCP's: what is in it may have others. */
 static struct tcp_stream *stream_of(struct zmtp_list *list, const packet_info *pinfo,
                                     const tcp_info_t *tcp)
@@ -185,7 +178,7 @@ static struct tcp_stream *stream_of(struct zmtp_list *list, const packet_info *p
     uint32_t number = tcp->th_stream;
     struct tcp_stream *stream;
 
-    if (number >= MAX_TCP_STREAMS || !is_ip(&tcp->ip_src) || !is_ip(&tcp->ip_dst))
+    if (number >= MAX_TCP_STREAMS || !zmtp_is_ip(&tcp->ip_src) || !zmtp_is_ip(&tcp->ip_dst))
         return NULL;
     if (number >= list->streams->len)
         g_array_set_size(list->streams, number + 1);
@@ -293,13 +286,8 @@ static const char *endpoint_text(wmem_allocator_t *scope, const struct endpoint 
 {
     address shown;
 
-    set_address(&shown,
-                end->is_ip6     ? AT_IPv6
-                : end->len == 4 ? AT_IPv4
-                                : AT_NONE,
-                end->len, end->octets);
-    return wmem_strdup_printf(scope, end->is_ip6 ? "[%s]:%u" : "%s:%u",
-                              address_to_str(scope, &shown), end->port);
+    set_address(&shown, end->is_ip6 ? AT_IPv6 : AT_IPv4, end->len, end->octets);
+    return zmtp_endpoint_text(scope, &shown, end->port);
 }
 
 static void tell_state(wmem_allocator_t *scope, const struct tcp_stream *stream, unsigned server,

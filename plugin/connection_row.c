@@ -46,10 +46,7 @@ const char *zmtp_row_identity(wmem_allocator_t *scope, const struct zmtp_side *s
 
 static const char *endpoint(wmem_allocator_t *scope, const struct zmtp_conn *conn, unsigned dir)
 {
-    const struct zmtp_story *story = &conn->story;
-
-    return wmem_strdup_printf(scope, story->address[dir].type == AT_IPv6 ? "[%s]:%u" : "%s:%u",
-                              address_to_str(scope, &story->address[dir]), story->port[dir]);
+    return zmtp_endpoint_text(scope, &conn->story.address[dir], conn->story.port[dir]);
 }
 
 /* The lower of both sides'. */
@@ -133,14 +130,12 @@ static const char *sockets_text(wmem_allocator_t *scope, const struct zmtp_row *
     return pair(scope, client, server);
 }
 
-static double seconds_to_end(const struct zmtp_row *row)
+static double seconds_to_end(const struct zmtp_conn *conn)
 {
-    const struct zmtp_story *story = &row->conn->story;
+    nstime_t ended_at;
 
-    if (!row->ending.closed)
-        return -1;
-    return zmtp_seconds_between(&story->begun_at,
-                                story->closed_packet ? &story->closed_at : &story->tcpd->ts_prev);
+    return zmtp_ended_at(conn, &ended_at) ? zmtp_seconds_between(&conn->story.begun_at, &ended_at)
+                                          : -1;
 }
 
 static const char *attempt_text(wmem_allocator_t *scope, const struct zmtp_row *row)
@@ -174,7 +169,7 @@ void zmtp_row_fill(wmem_allocator_t *scope, struct zmtp_row *row, const struct z
                              ? zmtp_seconds_between(&conn->story.begun_at, &conn->story.settled_at)
                              : -1;
     zmtp_ending(conn, &row->ending);
-    row->seconds = seconds_to_end(row);
+    row->seconds = seconds_to_end(conn);
     row->attempt = attempt_text(scope, row);
 }
 

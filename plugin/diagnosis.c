@@ -8,11 +8,6 @@
  */
 #include "zmtp.h"
 
-#include <epan/to_str.h>
-
-/* Peers answer within a round trip; who takes longer than this has waited for something.  libzmq's
- * handshake timer is 30 s, and nobody sets it below this. */
-#define AT_ONCE 0.15
 #define NOBODY 2      /* no direction: has closed */
 #define ROUND_TRIPS 3 /* where the network is slower than that */
 
@@ -34,18 +29,15 @@ struct view {
 static const char *who(const struct view *view, unsigned dir)
 {
     const struct zmtp_story *story = &view->conn->story;
-    char *text = address_to_str(view->scope, &story->address[dir]);
 
-    return wmem_strdup_printf(view->scope,
-                              story->address[dir].type == AT_IPv6 ? "[%s]:%u" : "%s:%u", text,
-                              story->port[dir]);
+    return zmtp_endpoint_text(view->scope, &story->address[dir], story->port[dir]);
 }
 
 static const char *wait_text(const struct view *view)
 {
     double seconds = view->end.seconds;
 
-    if (seconds < AT_ONCE) /* else it was a timer: one digit will do, and is always the same */
+    if (seconds < ZMTP_AT_ONCE) /* else it was a timer: one digit will do, and is always the same */
         return wmem_strdup_printf(view->scope, "%.1f ms", MAX(seconds, 0) * 1000);
     return wmem_strdup_printf(view->scope, "%.1f s", seconds);
 }
@@ -492,7 +484,7 @@ void zmtp_diagnose(wmem_allocator_t *scope, const struct zmtp_conn *conn,
     view.from_server = &side[view.server];
     zmtp_ending(conn, &view.end);
     view.at_once = view.end.seconds <
-                   MAX(AT_ONCE, ROUND_TRIPS * nstime_to_sec(&conn->story.tcpd->ts_first_rtt));
+                   MAX(ZMTP_AT_ONCE, ROUND_TRIPS * nstime_to_sec(&conn->story.tcpd->ts_first_rtt));
     if (conn->settled.packet) {
         diagnose_settled(&view);
     } else if (side[0].foreign || side[1].foreign) {

@@ -72,8 +72,7 @@ struct zmtp_side {
     uint32_t sizes[ZMTP_SIZES]; /* parts */
     struct zmtp_ping ping;      /* the first one since the other side's last frame, unanswered */
     struct zmtp_ping last_ping; /* answered or not */
-    uint64_t pings;
-    nstime_t last_at; /* of its last frame */
+    nstime_t last_at;           /* of its last frame */
 };
 
 /* What is known of the client's server key (CURVE). */
@@ -166,6 +165,14 @@ void zmtp_diagnose_session(wmem_allocator_t *scope, const struct zmtp_conn *conn
 /* ---- What TCP tells (tcp_facts.c) ---- */
 
 double zmtp_seconds_between(const nstime_t *from, const nstime_t *to);
+/* Peers answer within a round trip; who takes longer than these seconds has waited for something.
+ * libzmq's handshake timer is 30 s, and nobody sets it below this. */
+#define ZMTP_AT_ONCE 0.15
+
+/* IPv4 or IPv6, with as many octets as these have. */
+bool zmtp_is_ip(const address *address);
+/* "127.0.0.1:5555", "[::1]:5555" */
+const char *zmtp_endpoint_text(wmem_allocator_t *scope, const address *address, uint16_t port);
 
 /* How TCP ended, as far as that is known. */
 struct zmtp_ending {

@@ -12,19 +12,11 @@
  */
 #include "zmtp.h"
 
-/* packet-tcp.c keeps this to itself: bits of tcp_flow_t.static_flags. */
-#define TCP_FLOW_SAW_SYN_OR_SYNACK 0x06
-
 /* ---- Where we are in the stream ---- */
 
 unsigned zmtp_direction(const struct tcp_analysis *tcpd)
 {
     return tcpd && tcpd->fwd == &tcpd->flow2 ? 1 : 0;
-}
-
-bool zmtp_saw_syn(const struct tcp_analysis *tcpd)
-{
-    return tcpd && (tcpd->fwd->static_flags & TCP_FLOW_SAW_SYN_OR_SYNACK) != 0;
 }
 
 bool zmtp_at_stream_start(const struct tcp_analysis *tcpd, const struct tcpinfo *tcpinfo)

@@ -27,19 +27,13 @@ static bool is_loopback(const address *address)
     return zmtp_all_zero(octets, 15) && octets[15] == 1;
 }
 
-static bool is_ip(const address *address)
-{
-    return (address->type == AT_IPv4 && address->len == 4) ||
-           (address->type == AT_IPv6 && address->len == 16);
-}
-
 bool zmtp_on_network(const struct zmtp_ctx *ctx)
 {
     const address *source = &ctx->pinfo->src;
     const address *target = &ctx->pinfo->dst;
 
-    return is_ip(source) && is_ip(target) && !is_loopback(source) && !is_loopback(target) &&
-           !addresses_equal(source, target);
+    return zmtp_is_ip(source) && zmtp_is_ip(target) && !is_loopback(source) &&
+           !is_loopback(target) && !addresses_equal(source, target);
 }
 
 /* ---- Mechanisms ---- */

@@ -50,15 +50,22 @@ static GSList *states;
 
 /* ---- Nodes ---- */
 
-static void show(struct state *state, enum parent parent, const char *name, uint64_t value)
+/* Only what has changed: a tree has a hundred nodes. */
+static void set_node(struct state *state, const char *name, int above, bool has_children,
+                     uint64_t value)
 {
     uint64_t *shown = &state->shown[state->node++];
 
     if (*shown == value)
         return;
     *shown = value;
-    stats_tree_manip_node_int(MN_SET, state->tree, name, state->parents[parent], FALSE,
+    stats_tree_manip_node_int(MN_SET, state->tree, name, above, has_children,
                               (int)MIN(value, INT_MAX));
+}
+
+static void show(struct state *state, enum parent parent, const char *name, uint64_t value)
+{
+    set_node(state, name, state->parents[parent], false, value);
 }
 
 static const char *const parent_names[PARENTS] = {
@@ -84,14 +91,8 @@ static const int parents_of_parents[PARENTS] = {[CONNECTIONS] = -1,
 static void show_parent(struct state *state, enum parent parent, uint64_t value)
 {
     int above = parents_of_parents[parent];
-    uint64_t *shown = &state->shown[state->node++];
 
-    if (*shown == value)
-        return;
-    *shown = value;
-    stats_tree_manip_node_int(MN_SET, state->tree, parent_names[parent],
-                              above < 0 ? 0 : state->parents[above], TRUE,
-                              (int)MIN(value, INT_MAX));
+    set_node(state, parent_names[parent], above < 0 ? 0 : state->parents[above], true, value);
 }
 
 static uint64_t sum(const uint64_t *counts, unsigned len)
@@ -206,9 +207,10 @@ static tap_packet_status on_tcp(void *data, packet_info *pinfo, epan_dissect_t *
         return TAP_PACKET_DONT_REDRAW;
     /* Which of the tap's listeners is called first is not certain. */
     conn = zmtp_note_end(pinfo, (const tcp_info_t *)tapped);
-    if (conn && g_hash_table_contains(state->counted, conn))
+    if (conn && g_hash_table_contains(state->counted, conn)) {
         count_connection(state, conn);
-    show_all(state);
+        show_all(state);
+    }
     return TAP_PACKET_DONT_REDRAW;
 }
 

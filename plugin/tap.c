@@ -63,8 +63,6 @@ static void count(struct zmtp_side *side, const struct zmtp_told *told)
         side->sizes[size_range(told)]++;
     } else if (is_command(told)) {
         side->commands[told->command]++;
-        if (told->command == ZMTP_COMMAND_PING)
-            side->pings++;
     }
     if (told->boxed)
         count_box(side, told);

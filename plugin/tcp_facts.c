@@ -5,6 +5,8 @@
  */
 #include "zmtp.h"
 
+#include <epan/to_str.h>
+
 /* packet-tcp.c keeps these to itself: bits of tcp_flow_t.static_flags and of
  * tcp_analysis.conversation_completeness. */
 #define TCP_FLOW_SAW_SYN 0x02
@@ -17,9 +19,19 @@ static const tcp_flow_t *flow_of(const struct zmtp_conn *conn, unsigned dir)
     return dir == 0 ? &conn->story.tcpd->flow1 : &conn->story.tcpd->flow2;
 }
 
+static bool saw_syn(const tcp_flow_t *flow)
+{
+    return (flow->static_flags & (TCP_FLOW_SAW_SYN | TCP_FLOW_SAW_SYNACK)) != 0;
+}
+
+bool zmtp_saw_syn(const struct tcp_analysis *tcpd)
+{
+    return tcpd && saw_syn(tcpd->fwd);
+}
+
 bool zmtp_saw_syn_of(const struct zmtp_conn *conn, unsigned dir)
 {
-    return (flow_of(conn, dir)->static_flags & (TCP_FLOW_SAW_SYN | TCP_FLOW_SAW_SYNACK)) != 0;
+    return saw_syn(flow_of(conn, dir));
 }
 
 unsigned zmtp_connector(const struct zmtp_conn *conn)
@@ -36,6 +48,18 @@ unsigned zmtp_connector(const struct zmtp_conn *conn)
 unsigned zmtp_client_side(const struct zmtp_conn *conn)
 {
     return conn->client >= 0 ? (unsigned)conn->client : zmtp_connector(conn);
+}
+
+bool zmtp_is_ip(const address *address)
+{
+    return (address->type == AT_IPv4 && address->len == 4) ||
+           (address->type == AT_IPv6 && address->len == 16);
+}
+
+const char *zmtp_endpoint_text(wmem_allocator_t *scope, const address *address, uint16_t port)
+{
+    return wmem_strdup_printf(scope, address->type == AT_IPv6 ? "[%s]:%u" : "%s:%u",
+                              address_to_str(scope, address), port);
 }
 
 double zmtp_seconds_between(const nstime_t *from, const nstime_t *to)
