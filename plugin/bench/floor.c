@@ -25,7 +25,7 @@
 #define FLAG_LONG 2
 #define FLAG_COMMAND 4
 
-enum { SHORT_HEADER = 2, LONG_HEADER = 9, KEY = 32, NONCE = 24, TAG = 16 };
+enum { SHORT_HEADER = 2, LONG_HEADER = 9, KEY = 32, NONCE = 24, TAG = 16, TWO_KEYS = 64 };
 enum { HELLO_LEN = 200, HELLO_KEY = 80, MESSAGE_NAME = 8, SEALED_LEN = MESSAGE_NAME + 8 + TAG + 1 };
 
 static int proto = -1;
@@ -61,11 +61,11 @@ static void read_keys(const char *path)
     keys = g_hash_table_new(key_hash, key_equal);
     while (log && fgets(line, sizeof line, log)) {
         char **word = g_strsplit(g_strchomp(line), " ", 4);
-        uint8_t *pair = (uint8_t *)g_malloc((gsize)2 * KEY); /* the client's key, the session's */
+        uint8_t *pair = (uint8_t *)g_malloc(TWO_KEYS); /* the client's key, the session's */
 
         if (g_strv_length(word) != 4 ||
-            sodium_hex2bin(pair, KEY, word[1], 2 * KEY, NULL, NULL, NULL) != 0 ||
-            sodium_hex2bin(pair + KEY, KEY, word[3], 2 * KEY, NULL, NULL, NULL) != 0) {
+            sodium_hex2bin(pair, KEY, word[1], TWO_KEYS, NULL, NULL, NULL) != 0 ||
+            sodium_hex2bin(pair + KEY, KEY, word[3], TWO_KEYS, NULL, NULL, NULL) != 0) {
             (void)fprintf(stderr, "floor: %s: not a key log of session keys\n", path);
             exit(1);
         }

@@ -17,68 +17,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "segments.h"
+
 #define SERVER_PORT 5590
 #define FIRST_CLIENT_PORT 60000 /* no dissector of Wireshark has these */
 #define CLIENT_PORTS 5000
 #define SERVER_ADDRESS 0x0a000001U
 #define FIRST_CLIENT_ADDRESS 0x0a010001U
-
-#define RECORD_LEN 16
-#define ETHERNET_LEN 14
-#define IP_LEN 20
-#define TCP_LEN 32 /* with the time stamp option */
-#define MAX_SEGMENT (65535 - IP_LEN - TCP_LEN)
-#define SEGMENTS_PER_ACK 2
-#define MICROSECONDS_PER_PACKET 10
-#define START_TIME 1700000000U
-
-enum { FIN = 1, SYN = 2, PSH = 8, ACK = 16 };
 enum { FLAG_LONG = 2, FLAG_COMMAND = 4 };
 
-enum { SHORT_HEADER = 2, LONG_HEADER = 9, KEY = 32, NONCE = 24, TAG = 16 };
-enum { CLIENT, SERVER };
-
+enum { SHORT_HEADER = 2, LONG_HEADER = 9, NONCE = 24, TAG = 16, TWO_KEYS = 64 };
 static struct {
     bool curve;
     uint64_t count; /* of messages, in each connection */
     uint64_t size;
     uint64_t connections;
-    uint64_t segment;
     uint64_t pack;  /* messages in a segment; 0: as many as fit, across its end */
     uint64_t split; /* octets of each long header that end a segment; 0: wherever it falls */
-} options = {.count = 1000, .size = 32, .connections = 1, .segment = 1448};
+} options = {.count = 1000, .size = 32, .connections = 1};
 
 static struct {
-    uint64_t packets, commands, messages, body_octets;
+    uint64_t commands, messages, body_octets;
 } made;
 
-struct side {
-    uint32_t address;
-    uint16_t port;
-    uint16_t ip_id;
-    uint32_t seq;
-    unsigned unacknowledged; /* segments */
-    uint64_t nonce;          /* of the next box */
-    uint8_t *pending;        /* octets that no segment has taken yet */
-    size_t pending_len;
-    size_t pending_size;
-};
-
-struct connection {
-    struct side side[2];
-    uint8_t session_key[KEY];
-    uint64_t number;
-    uint64_t sent; /* messages */
-};
-
-static FILE *capture;
 static FILE *key_log;
-
-_Noreturn static void die(const char *what)
-{
-    (void)fprintf(stderr, "zmtp-generate: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 _Noreturn static void die_of_crypto(void)
 {
@@ -86,157 +48,13 @@ _Noreturn static void die_of_crypto(void)
     exit(1);
 }
 
-/* ---- Octets ---- */
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value);
-}
-
-static void put64(uint8_t *at, uint64_t value)
-{
-    put32(at, (uint32_t)(value >> 32));
-    put32(at + 4, (uint32_t)value);
-}
+/* ---- ZMTP ---- */
 
 static uint8_t *append(uint8_t *at, const void *octets, size_t len)
 {
     memcpy(at, octets, len);
     return at + len;
 }
-
-/* ---- Packets ---- */
-
-static uint64_t add_octets(uint64_t sum, const uint8_t *octets, size_t len)
-{
-    for (; len > 1; octets += 2, len -= 2)
-        sum += (uint32_t)octets[0] << 8 | octets[1];
-    return len ? sum + ((uint32_t)octets[0] << 8) : sum;
-}
-
-static uint16_t checksum(uint64_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-static void put_ip(uint8_t *ip, struct side *from, const struct side *to, size_t len)
-{
-    memset(ip, 0, IP_LEN);
-    ip[0] = 0x45;
-    put16(ip + 2, (uint32_t)len);
-    put16(ip + 4, from->ip_id++);
-    ip[6] = 0x40; /* don't fragment */
-    ip[8] = 64;
-    ip[9] = 6; /* TCP */
-    put32(ip + 12, from->address);
-    put32(ip + 16, to->address);
-    put16(ip + 10, checksum(add_octets(0, ip, IP_LEN)));
-}
-
-static void put_tcp(uint8_t *tcp, const struct side *from, const struct side *to, unsigned flags,
-                    uint32_t now)
-{
-    uint8_t *option = tcp + 20;
-
-    put16(tcp, from->port);
-    put16(tcp + 2, to->port);
-    put32(tcp + 4, from->seq);
-    put32(tcp + 8, flags & ACK ? to->seq : 0);
-    tcp[12] = TCP_LEN / 4 << 4;
-    tcp[13] = (uint8_t)flags;
-    put16(tcp + 14, 65535);
-    put32(tcp + 16, 0); /* checksum, urgent pointer */
-    if (flags & SYN) {
-        memcpy(option, "\2\4\0\0\3\3\7\1\1\1\1", 12); /* segment size, window scale */
-        put16(option + 2, (uint32_t)options.segment);
-        return;
-    }
-    memcpy(option, "\1\1\10\12", 4); /* time stamps */
-    put32(option + 4, now);
-    put32(option + 8, now);
-}
-
-static void write_packet(struct connection *connection, int direction, unsigned flags,
-                         const uint8_t *payload, size_t len)
-{
-    static uint8_t packet[RECORD_LEN + ETHERNET_LEN + IP_LEN + TCP_LEN + MAX_SEGMENT];
-    uint8_t *ethernet = packet + RECORD_LEN;
-    uint8_t *ip = ethernet + ETHERNET_LEN;
-    uint8_t *tcp = ip + IP_LEN;
-    struct side *from = &connection->side[direction];
-    struct side *to = &connection->side[!direction];
-    uint64_t now = made.packets++ * MICROSECONDS_PER_PACKET;
-    uint32_t captured = (uint32_t)(ETHERNET_LEN + IP_LEN + TCP_LEN + len);
-    uint32_t record[4] = {START_TIME + (uint32_t)(now / 1000000), (uint32_t)(now % 1000000),
-                          captured, captured};
-    uint64_t sum;
-
-    memcpy(packet, record, sizeof record); /* in this machine's order, as pcap allows */
-    memcpy(ethernet, "\2\0\0\0\0\0\2\0\0\0\0\0\10\0", ETHERNET_LEN);
-    ethernet[5] = (uint8_t)!direction;
-    ethernet[11] = (uint8_t)direction;
-    put_ip(ip, from, to, IP_LEN + TCP_LEN + len);
-    put_tcp(tcp, from, to, flags, (uint32_t)(now / 1000) + 1);
-    if (len)
-        memcpy(tcp + TCP_LEN, payload, len);
-    sum = add_octets(6 /* TCP */ + TCP_LEN + len, ip + 12, 8);
-    put16(tcp + 16, checksum(add_octets(sum, tcp, TCP_LEN + len)));
-    if (fwrite(packet, RECORD_LEN + captured, 1, capture) != 1)
-        die("write");
-    from->seq += (uint32_t)len + (flags & (SYN | FIN) ? 1 : 0);
-    from->unacknowledged += len > 0;
-    to->unacknowledged = 0;
-}
-
-/* Sends pending octets, up to this many: all of them, or as many as fill segments. */
-static void send_pending(struct connection *connection, int direction, size_t len, bool all)
-{
-    struct side *from = &connection->side[direction];
-    size_t at = 0;
-
-    while (at < len && (all || len - at >= options.segment)) {
-        size_t part = len - at > options.segment ? options.segment : len - at;
-
-        write_packet(connection, direction, ACK | (at + part == len ? PSH : 0), from->pending + at,
-                     part);
-        at += part;
-        if (from->unacknowledged >= SEGMENTS_PER_ACK)
-            write_packet(connection, !direction, ACK, NULL, 0);
-    }
-    from->pending_len -= at;
-    memmove(from->pending, from->pending + at, from->pending_len);
-}
-
-static void send_all(struct connection *connection, int direction)
-{
-    send_pending(connection, direction, connection->side[direction].pending_len, true);
-}
-
-static uint8_t *room(struct side *from, size_t len)
-{
-    uint8_t *at;
-
-    if (from->pending_len + len > from->pending_size) {
-        from->pending_size = from->pending_len + len;
-        from->pending = (uint8_t *)realloc(from->pending, from->pending_size);
-        if (!from->pending)
-            die("memory");
-    }
-    at = from->pending + from->pending_len;
-    from->pending_len += len;
-    return at;
-}
-
-/* ---- ZMTP ---- */
 
 /* A frame whose body the caller fills. */
 static uint8_t *add_frame(struct side *from, unsigned flags, size_t body_len)
@@ -267,7 +85,7 @@ static void greet(struct connection *connection, size_t begin, size_t end)
 {
     uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1};
 
-    memcpy(greeting + 12, options.curve ? "CURVE" : "NULL\0", 5);
+    memcpy(greeting + 12, options.curve ? "CURVE" : "NULL", options.curve ? 5 : 4);
     for (int direction = CLIENT; direction <= SERVER; direction++) {
         memcpy(room(&connection->side[direction], end - begin), greeting + begin, end - begin);
         send_all(connection, direction);
@@ -348,7 +166,7 @@ static uint8_t *put_long_nonce(uint8_t *at, uint8_t *nonce, const char *prefix, 
     return append(at, nonce + 8, NONCE - 8);
 }
 
-enum { COOKIE = 16 + TAG + 2 * KEY, VOUCH = 16 + TAG + 2 * KEY };
+enum { COOKIE = 16 + TAG + TWO_KEYS, VOUCH = 16 + TAG + TWO_KEYS };
 
 static void say_hello(struct connection *connection, const struct pair *client, const uint8_t *key)
 {
@@ -393,8 +211,8 @@ static void say_initiate(struct connection *connection, const struct pair *clien
     vouch = put_long_nonce(vouch, vouch_nonce, "VOUCH---", connection->number);
     (void)append(append(vouch + TAG, client->public_key, KEY), permanent[SERVER].public_key, KEY);
     make_shared_key(vouch_key, server, &permanent[CLIENT]);
-    seal(vouch, 2 * KEY, vouch_nonce, vouch_key);
-    put_metadata(vouch + TAG + 2 * KEY, CLIENT);
+    seal(vouch, TWO_KEYS, vouch_nonce, vouch_key);
+    put_metadata(vouch + TAG + TWO_KEYS, CLIENT);
     seal(at, plaintext, nonce, connection->session_key);
     send_all(connection, CLIENT);
 }
@@ -414,7 +232,7 @@ static void say_ready(struct connection *connection)
 static void log_session_key(const struct connection *connection, const struct pair *client,
                             const struct pair *server)
 {
-    char hex[3][2 * KEY + 1];
+    char hex[3][TWO_KEYS + 1];
 
     sodium_bin2hex(hex[0], sizeof hex[0], client->public_key, KEY);
     sodium_bin2hex(hex[1], sizeof hex[1], server->public_key, KEY);
@@ -441,7 +259,7 @@ static void shake_hands_curve(struct connection *connection)
     make_octets(cookie_key, KEY, "cookie", connection->number);
     at = put_long_nonce(cookie, nonce, "COOKIE--", connection->number);
     (void)append(append(at + TAG, client.public_key, KEY), server.secret_key, KEY);
-    if (crypto_secretbox_easy(at, at + TAG, 2 * KEY, nonce, cookie_key) != 0)
+    if (crypto_secretbox_easy(at, at + TAG, TWO_KEYS, nonce, cookie_key) != 0)
         die_of_crypto();
     say_hello(connection, &client, hello_key);
     say_welcome(connection, &server, cookie, hello_key);
@@ -561,17 +379,6 @@ static void make_connections(void)
 
 /* ---- Files and options ---- */
 
-static void write_file_header(void)
-{
-    /* pcap 2.4 with microseconds, packets up to 256 KiB, Ethernet */
-    uint32_t header[6] = {0xa1b2c3d4U, 0, 0, 0, 262144, 1};
-    uint16_t version[2] = {2, 4};
-
-    memcpy(&header[1], version, sizeof version);
-    if (fwrite(header, sizeof header, 1, capture) != 1)
-        die("write");
-}
-
 /* NAME.keys beside NAME.pcap, for its owner alone. */
 static void open_key_log(const char *capture_path)
 {
@@ -586,8 +393,7 @@ static void open_key_log(const char *capture_path)
         errno = ENAMETOOLONG;
         die(capture_path);
     }
-    memcpy(path, capture_path, len);
-    memcpy(path + len, ".keys", sizeof ".keys");
+    (void)snprintf(path, sizeof path, "%.*s.keys", (int)len, capture_path);
     file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     key_log = file < 0 ? NULL : fdopen(file, "w");
     if (!key_log)
@@ -641,7 +447,7 @@ static void take_option(int option, const char *value)
         options.connections = number_within(value, 1, 10000000);
         break;
     case 'g':
-        options.segment = number_within(value, 1, MAX_SEGMENT);
+        full_segment = number_within(value, 1, MAX_SEGMENT);
         break;
     case 'p':
         options.pack = number_within(value, 0, UINT32_MAX);
@@ -676,17 +482,16 @@ int main(int argc, char **argv)
         refuse();
     if (sodium_init() < 0)
         die_of_crypto();
-    capture = fopen(argv[optind], "wb");
-    if (!capture)
-        die(argv[optind]);
+    open_capture(argv[optind]);
     if (options.curve)
         open_key_log(argv[optind]);
-    write_file_header();
     make_connections();
-    if (fclose(capture) != 0 || (key_log && fclose(key_log) != 0))
+    close_capture();
+    if (key_log && fclose(key_log) != 0)
         die("close");
     (void)printf("{\"packets\": %" PRIu64 ", \"connections\": %" PRIu64 ", \"commands\": %" PRIu64
                  ", \"messages\": %" PRIu64 ", \"body_octets\": %" PRIu64 "}\n",
-                 made.packets, options.connections, made.commands, made.messages, made.body_octets);
+                 packets_written, options.connections, made.commands, made.messages,
+                 made.body_octets);
     return 0;
 }
