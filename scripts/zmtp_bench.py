@@ -4,11 +4,12 @@
 
 Builds the plugin, the floor (the least that a dissector can do) and a generator of captures in build-bench/, makes
 the captures, measures, and prints a table. A figure counts only where the dissector shows every frame that was made.
-Exits with 1 when a goal is missed or a measurement failed, unless --quick.
+Exits with 1 when a measurement failed, or, of all the data, when a goal is missed.
 
   --sets a,b,...   only these sets (see plugin/bench/BENCHMARKS.md); else all
   --runs N         runs of each command (5)
-  --quick          a twentieth of the data, two runs: does it work, and roughly how fast
+  --part N         an Nth of the data (1)
+  --quick          --part 20 --runs 2: does it work, and roughly how fast
   --check          no times: does every dissector show every frame, also of long headers cut after 1 to 8 octets
   --callgrind      no times: instructions for each message (needs valgrind)
   --linear         no table: time and memory per message against ten times as many, and per octet of huge frames
@@ -33,7 +34,8 @@ import sys
 from zmtp_bench_runs import (LOOPBACK_SEGMENT, MEBIBYTE, SETS, SOURCE, Bench, Failure, Set, build, failure,
                              interleaved, machine, median, ratios)
 
-QUICK = 20  # the part of the data
+QUICK_PART, QUICK_RUNS = 20, 2
+CHECK_PART = 100
 GOAL, GOAL_WITH_TREE, GOAL_HUGE_FRAME_4_0 = 1.25, 1.6, 1.1  # times the floor
 GOAL_LUA = 3
 GOAL_MEMORY = 32  # MiB more than the floor
@@ -42,16 +44,18 @@ GOAL_HEURISTIC = 1.03  # what two runs of the same command differ by on a quiet 
 
 
 def parse(arguments):
-    options = {"sets": list(SETS), "runs": None, "limit": 300}
-    flags = {"--quick", "--check", "--callgrind", "--linear", "--heuristic"}
-    values = {"--sets", "--runs", "--limit", "--lua", "--compare", "--data", "--json", "--from", "--write"}
+    options = {"sets": list(SETS), "runs": 5, "part": 1, "limit": 300}
+    flags = {"--check", "--callgrind", "--linear", "--heuristic"}
+    values = {"--sets", "--runs", "--part", "--limit", "--lua", "--compare", "--data", "--json", "--from", "--write"}
     left = list(arguments)
     while left:
         option, equals, value = left.pop(0).partition("=")
         if option in ("-h", "--help"):
             print(__doc__)
             sys.exit()
-        if option in flags and not equals:
+        if option == "--quick":
+            options.update(part=QUICK_PART, runs=QUICK_RUNS)
+        elif option in flags and not equals:
             options[option[2:]] = True
         elif option in values and (equals or left):
             options[option[2:]] = value if equals else left.pop(0)
@@ -62,11 +66,10 @@ def parse(arguments):
     unknown = set(options["sets"]) - set(SETS)
     if unknown:
         raise Failure(f"no set {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
-    for name in ("runs", "limit"):
-        if options[name] is not None and (not str(options[name]).isdigit() or int(options[name]) < 1):
+    for name in ("runs", "part", "limit"):
+        if not str(options[name]).isdigit() or int(options[name]) < 1:
             raise Failure(f"--{name} needs a number")
-    options["runs"] = int(options["runs"] or (2 if options.get("quick") else 5))
-    options["limit"] = int(options["limit"])
+        options[name] = int(options[name])
     return options
 
 
@@ -195,7 +198,7 @@ def table(result):
 def measure_table(bench, options):
     rows = []
     for name in options["sets"]:
-        what = SETS[name].scaled(QUICK) if options.get("quick") else SETS[name]
+        what = SETS[name].scaled(options["part"])
         progress(f"{name}: making the capture")
         data = bench.generate(what)
         for keys in (False, True) if what.has_keys else (False,):
@@ -220,7 +223,7 @@ def write_page(path, series, text):
 
 def check(bench, options):
     """Whether all see all, in one pass and in two."""
-    sets = [SETS[name].scaled(QUICK * 10 if SETS[name].count > 1 else QUICK) for name in options["sets"]]
+    sets = [SETS[name].scaled(CHECK_PART) for name in options["sets"]]
     for mechanism in ("NULL", "CURVE"):
         sets += [Set("split", mechanism, 100, 1000, split=octets) for octets in range(1, 9)]
     bad = 0
@@ -298,8 +301,7 @@ def linear(bench, options):
     for name, small, big, unit in GROWTHS:
         if unit == "size" and bench.series < (4, 4):  # quadratic in Wireshark itself over small segments
             small, big = (dataclasses.replace(what, segment=LOOPBACK_SEGMENT) for what in (small, big))
-        if options.get("quick"):
-            small, big = small.scaled(QUICK), big.scaled(QUICK)
+        small, big = small.scaled(options["part"]), big.scaled(options["part"])
         if small.name not in options["sets"]:
             continue
         start = dataclasses.replace(small, count=1, size=32, connections=1)
@@ -332,7 +334,7 @@ def heuristic(bench, options):
     good = True
     print("| set | Decode As | heuristic | ratio | verdict |\n| --- | --- | --- | --- | --- |")
     for name in options["sets"]:
-        what = SETS[name].scaled(QUICK) if options.get("quick") else SETS[name]
+        what = SETS[name].scaled(options["part"])
         data = bench.generate(what)
         wrong = bench.count(bench.plugin, data, False, decode_as=False)
         found = interleaved(options["runs"], {
@@ -371,7 +373,7 @@ def answer(options):
     good = not any(verdicts(row, bench.series) for row in result["rows"])
     # Of little data most of the time is the start, and says nothing about goals.
     failed = any(entry["failed"] for row in result["rows"] for entry in row["dissectors"].values())
-    return result, not failed if options.get("quick") else good
+    return result, not failed if options["part"] > 1 else good
 
 
 def main():
