@@ -29,6 +29,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 
 from zmtp_bench_runs import (LOOPBACK_SEGMENT, MEBIBYTE, SETS, SOURCE, Bench, Failure, Set, build, failure,
@@ -164,50 +165,63 @@ def peaks(row):
                       for name in ("floor", "plugin"))
 
 
-def table(result):
-    series = tuple(result["series"])
-    on, rows = result["machine"], result["rows"]
-    extra = [name for name in ("built-in", "lua", "other") if any(name in row["dissectors"] for row in rows)]
-    lines = [f"Wireshark {on['tshark']}, libsodium {on['libsodium']}, {on['system']}; {on['processor']}, "
-             f"{on['cores']} cores, {on['memory']}; {on['date']}; {result['runs']} runs; "
-             f"`{result['command']}`", ""]
-    head = ["set", "tree", "keys", "TCP only", "floor", "plugin", "plugin / floor", "goal",
-            "us a message over TCP: floor / plugin", "peak MB: floor / plugin"]
-    for name in extra:
-        head += [name, f"plugin / {name}"]
-    head.append("verdict")
-    lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for row in rows:
-        missed = verdicts(row, series)
-        cells = [f"{row['set']} {row['about']}", "yes" if row["tree"] else "no", "yes" if row["keys"] else "no",
-                 cell(row, "tcp"), cell(row, "floor"), cell(row, "plugin"), ratio_cell(row, "floor"),
-                 f"{goal(row, series):.2f}", over_tcp(row), peaks(row)]
-        for name in extra:
-            cells += [cell(row, name), ratio_cell(row, name)]
-        cells.append("; ".join(missed) or "met")
-        lines.append(f"| {' | '.join(cells)} |")
-    missed_rows = sum(bool(verdicts(row, series)) for row in rows)
-    lines += ["", f"{len(rows) - missed_rows} of {len(rows)} goals met. Seconds are processor time, user and system, "
-              "of the whole tshark; ratios are medians of pairs (least-most)."]
-    if any(SETS[row["set"]].builtin_fails for row in rows) and series >= (4, 4):
+def head(result):
+    on = result["machine"]
+    cells = ["set", "tree", "keys", "TCP only", "floor", "plugin", "plugin / floor", "goal",
+             "us a message over TCP: floor / plugin", "peak MB: floor / plugin"]
+    for name in result["others"]:
+        cells += [name, f"plugin / {name}"]
+    cells.append("verdict")
+    return [f"Wireshark {on['tshark']}, libsodium {on['libsodium']}, {on['system']}; {on['processor']}, "
+            f"{on['cores']} cores, {on['memory']}; {on['date']}; {result['runs']} runs; `{result['command']}`", "",
+            f"| {' | '.join(cells)} |", f"|{' --- |' * len(cells)}"]
+
+
+def line(result, row):
+    missed = verdicts(row, tuple(result["series"]))
+    cells = [f"{row['set']} {row['about']}", "yes" if row["tree"] else "no", "yes" if row["keys"] else "no",
+             cell(row, "tcp"), cell(row, "floor"), cell(row, "plugin"), ratio_cell(row, "floor"),
+             f"{goal(row, tuple(result['series'])):.2f}", over_tcp(row), peaks(row)]
+    for name in result["others"]:
+        cells += [cell(row, name), ratio_cell(row, name)]
+    return f"| {' | '.join([*cells, '; '.join(missed) or 'met'])} |"
+
+
+def foot(result):
+    rows = result["rows"]
+    met = sum(not verdicts(row, tuple(result["series"])) for row in rows)
+    lines = ["", f"{met} of {len(rows)} goals met. Seconds are processor time, user and system, of the whole tshark; "
+             "ratios are medians of pairs (least-most)."]
+    if "built-in" in result["others"] and any(SETS[row["set"]].builtin_fails for row in rows):
         lines.append("The built-in dissector is not run on b and d: it loses step where a segment ends within the "
                      "header of a long frame.")
+    return lines
+
+
+def table(result):
+    lines = [*head(result), *(line(result, row) for row in result["rows"]), *foot(result)]
     return "\n".join(lines) + "\n"
 
 
-def measure_table(bench, options):
-    rows = []
+def measure_table(bench, options, tell):
+    """The figures; tells each line of the table as soon as it can."""
+    others = [one.name for one in (bench.lua, bench.other) if one]
+    result = {"machine": machine(), "series": list(bench.series), "runs": options["runs"],
+              "others": ["built-in", *others] if bench.series >= (4, 4) else others,
+              "command": " ".join(["scripts/bench", *sys.argv[1:]]), "rows": []}
+    tell(head(result))
     for name in options["sets"]:
         what = SETS[name].scaled(options["part"])
         progress(f"{name}: making the capture")
         data = bench.generate(what)
         for keys in (False, True) if what.has_keys else (False,):
             for tree in (False, True):
-                rows.append(measure_case(bench, data, tree, keys, options["runs"]))
+                result["rows"].append(measure_case(bench, data, tree, keys, options["runs"]))
+                progress("")
+                tell([line(result, result["rows"][-1])])
         bench.forget(what)
-    progress("")
-    return {"machine": machine(), "series": list(bench.series), "runs": options["runs"],
-            "command": " ".join(["scripts/bench", *sys.argv[1:]]), "rows": rows}
+    tell(foot(result))
+    return result
 
 
 def write_page(path, series, text):
@@ -354,9 +368,11 @@ def heuristic(bench, options):
     return good
 
 
-def answer(options):
+def answer(options, tell):
     if "from" in options:
-        return json.loads(pathlib.Path(options["from"]).read_text()), True
+        result = json.loads(pathlib.Path(options["from"]).read_text())
+        tell([table(result).rstrip()])
+        return result, True
     folder = pathlib.Path(os.environ.get("ZMTP_BUILD") or SOURCE / "build-bench").absolute()
     if "ZMTP_BUILD" not in os.environ:
         progress("building")
@@ -367,7 +383,7 @@ def answer(options):
         for name, ask in (("check", check), ("callgrind", callgrind), ("linear", linear), ("heuristic", heuristic)):
             if options.get(name):
                 return None, ask(bench, options)
-        result = measure_table(bench, options)
+        result = measure_table(bench, options, tell)
     finally:
         bench.remove()
     good = not any(verdicts(row, bench.series) for row in result["rows"])
@@ -378,18 +394,19 @@ def answer(options):
 
 def main():
     os.umask(0o022)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))  # and nothing stays
     try:
         options = parse(sys.argv[1:])
-        result, good = answer(options)
-        if result:
-            text = table(result)
-            print(text, end="", file=sys.stderr if options.get("json") == "-" else sys.stdout)
-            if "json" in options:
-                with (sys.stdout if options["json"] == "-" else open(options["json"], "w")) as out:
-                    json.dump(result, out, indent=1)
-                    out.write("\n")
-            if "write" in options:
-                write_page(options["write"], result["series"], text)
+        out = sys.stderr if options.get("json") == "-" else sys.stdout
+        result, good = answer(options, lambda lines: print(*lines, sep="\n", file=out, flush=True))
+        if result and "json" in options:
+            text = json.dumps(result, indent=1) + "\n"
+            if options["json"] == "-":
+                sys.stdout.write(text)
+            else:
+                pathlib.Path(options["json"]).write_text(text)
+        if result and "write" in options:
+            write_page(options["write"], result["series"], table(result))
     except Failure as error:
         sys.exit(f"bench: {error}")
     sys.exit(not good)

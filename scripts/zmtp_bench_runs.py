@@ -242,8 +242,13 @@ class Bench:
             process.send_signal(signal.SIGKILL)
         timer = threading.Timer(self.limit, end)
         timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        timer.cancel()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         said = errors_path.read_text(errors="replace")
         run = Run(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
@@ -283,8 +288,8 @@ class Bench:
         timer = threading.Timer(self.limit, process.kill)
         timer.start()
         frames = octets = messages = payload = 0
-        with process.stdout as lines:
-            for line in lines:
+        try:
+            for line in process.stdout:
                 lengths, _, payloads = line.rstrip(b"\n").partition(b"\t")
                 if lengths:
                     frames += lengths.count(b",") + 1
@@ -293,9 +298,12 @@ class Bench:
                     separators = payloads.count(b",")
                     messages += separators + 1
                     payload += (len(payloads) - separators) // 2
-        process.wait()
-        late = not timer.is_alive()
-        timer.cancel()
+            process.wait()
+        finally:
+            process.kill()  # nothing, where it has ended
+            process.stdout.close()
+            late = not timer.is_alive()
+            timer.cancel()
         if late:
             return f"not ready after {self.limit} s"
         if process.returncode:
