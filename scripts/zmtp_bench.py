@@ -11,10 +11,11 @@ Exits with 1 when a measurement failed, or, of all the data, when a goal is miss
   --part N         an Nth of the data (1)
   --quick          --part 20 --runs 2: does it work, and roughly how fast
   --check          no times: does every dissector show every frame, also of long headers cut after 1 to 8 octets
-  --callgrind      no times: instructions for each message (needs valgrind)
+  --callgrind      no times: instructions for each message, by function (needs valgrind)
   --linear         no table: time and memory per message against ten times as many, and per octet of huge frames
   --heuristic      no table: detection by heuristic against Decode As
-  --lua FILE       a ZMTP dissector in Lua to compare with
+  --lua FILE       a ZMTP dissector in Lua to compare with, named zmtp, for a Wireshark that has no such itself (4.0)
+  --lua-fields A,B its fields with the length of each frame and with the octets (zmtp.frame.length,zmtp.frame)
   --compare DIR    another build folder whose plugin to compare with
   --data DIR       keep the captures there (about 2 GB), and use what is there
   --limit SECONDS  for each command (300)
@@ -23,6 +24,7 @@ Exits with 1 when a measurement failed, or, of all the data, when a goal is miss
   --write FILE     put the table into this page, between the marks for this release of Wireshark
 
 Environment: ZMTP_BUILD is a build folder with all of it; nothing is installed or built then."""
+import collections
 import dataclasses
 import json
 import os
@@ -30,6 +32,7 @@ import pathlib
 import re
 import shutil
 import signal
+import subprocess
 import sys
 
 from zmtp_bench_runs import (LOOPBACK_SEGMENT, MEBIBYTE, SETS, SOURCE, Bench, Failure, Set, build, failure,
@@ -37,6 +40,8 @@ from zmtp_bench_runs import (LOOPBACK_SEGMENT, MEBIBYTE, SETS, SOURCE, Bench, Fa
 
 QUICK_PART, QUICK_RUNS = 20, 2
 CHECK_PART = 100
+CALLGRIND_PARTS = 200, 100  # of the data, compared
+CALLGRIND_FUNCTIONS = 25
 GOAL, GOAL_WITH_TREE, GOAL_HUGE_FRAME_4_0 = 1.25, 1.6, 1.1  # times the floor
 GOAL_LUA = 3
 GOAL_MEMORY = 32  # MiB more than the floor
@@ -45,9 +50,11 @@ GOAL_HEURISTIC = 1.03  # what two runs of the same command differ by on a quiet 
 
 
 def parse(arguments):
-    options = {"sets": list(SETS), "runs": 5, "part": 1, "limit": 300}
+    options = {"sets": list(SETS), "runs": 5, "part": 1, "limit": 300,
+               "lua-fields": "zmtp.frame.length,zmtp.frame"}
     flags = {"--check", "--callgrind", "--linear", "--heuristic"}
-    values = {"--sets", "--runs", "--part", "--limit", "--lua", "--compare", "--data", "--json", "--from", "--write"}
+    values = {"--sets", "--runs", "--part", "--limit", "--lua", "--lua-fields", "--compare", "--data", "--json",
+              "--from", "--write"}
     left = list(arguments)
     while left:
         option, equals, value = left.pop(0).partition("=")
@@ -67,6 +74,8 @@ def parse(arguments):
     unknown = set(options["sets"]) - set(SETS)
     if unknown:
         raise Failure(f"no set {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
+    if options["lua-fields"].count(",") != 1:
+        raise Failure("--lua-fields needs two names")
     for name in ("runs", "part", "limit"):
         if not str(options[name]).isdigit() or int(options[name]) < 1:
             raise Failure(f"--{name} needs a number")
@@ -259,7 +268,8 @@ def check(bench, options):
     return not bad
 
 
-def instructions(bench, dissector, what, keys, folder):
+def profile(bench, dissector, what, keys, folder):
+    """Instructions by function, and the sum under ""."""
     data = bench.generate(what)
     out = folder / f"{what.name}-{dissector.name}{'-keys' if keys else ''}-{what.messages}.out"
     inside = bench.tool.folder / "home" / "callgrind.out"
@@ -270,29 +280,38 @@ def instructions(bench, dissector, what, keys, folder):
     if run.failed or not found:
         raise Failure(f"callgrind: {run.failed or run.errors[-300:]}")
     shutil.copy(inside, out)
-    return int(found.group(1))
+    said = subprocess.run(["callgrind_annotate", "--threshold=100", "--auto=no", out], capture_output=True, text=True,
+                          check=True).stdout
+    functions = collections.Counter({"": int(found.group(1))})
+    for count, function, library in re.findall(r"^ *([\d,]+) \([ \d.]+%\) +(\S+)(?: \[(.*)\])?$", said, re.MULTILINE):
+        name = function.rpartition(":")[2] + (f" in {pathlib.Path(library).name}" if library else "")
+        functions[name] += int(count.replace(",", ""))
+    return functions
 
 
 def callgrind(bench, options):
     """Two sizes, so that what the start takes cancels out."""
-    if not shutil.which("valgrind"):
+    if not shutil.which("callgrind_annotate"):
         raise Failure("--callgrind needs valgrind")
     folder = bench.build / "callgrind"
     folder.mkdir(exist_ok=True)
-    print("| set | keys | instructions a message: floor | plugin | plugin / floor |\n| --- | --- | --- | --- | --- |")
     for name in options["sets"]:
-        sizes = [SETS[name].scaled(divisor) for divisor in (100, 50)]
-        step = sizes[1].messages - sizes[0].messages
-        if not step:  # one message: count its octets
-            step = sizes[1].size - sizes[0].size
+        small, big = (SETS[name].scaled(divisor) for divisor in CALLGRIND_PARTS)
+        # Of one message the octets count.
+        unit, step = ("message", big.messages - small.messages) if big.messages > small.messages else \
+            ("octet", big.size - small.size)
         for keys in (False, True) if SETS[name].has_keys else (False,):
-            per = []
+            each = {}
             for dissector in (bench.floor, bench.plugin):
-                few, many = (instructions(bench, dissector, what, keys, folder) for what in sizes)
-                per.append((many - few) / step)
-            print(f"| {name} {SETS[name].about} | {'yes' if keys else 'no'} | {per[0]:.1f} | {per[1]:.1f} | "
-                  f"{per[1] / per[0]:.2f} |", flush=True)
-    print(f"\nWithout a tree. The profiles are in {folder}: callgrind_annotate FILE.")
+                few, many = (profile(bench, dissector, what, keys, folder) for what in (small, big))
+                each[dissector] = {function: (many[function] - few[function]) / step for function in many}
+            floor, plugin = each[bench.floor], each[bench.plugin]
+            print(f"\n{name} {SETS[name].about}, {'keys' if keys else 'no keys'}, no tree\n"
+                  f"\n| instructions a{'n' if unit == 'octet' else ''} {unit} | floor | plugin |\n| --- | --- | --- |\n"
+                  f"| all ({plugin[''] / floor['']:.2f} x floor) | {floor['']:.1f} | {plugin['']:.1f} |")
+            for function in sorted(plugin, key=plugin.get, reverse=True)[1:CALLGRIND_FUNCTIONS]:
+                print(f"| {function} | {floor.get(function, 0):.1f} | {plugin[function]:.1f} |", flush=True)
+    print(f"\nThe profiles are in {folder}: callgrind_annotate FILE.")
     return True
 
 
@@ -378,7 +397,7 @@ def answer(options, tell):
         progress("building")
         build(folder)
     bench = Bench(folder, options.get("data"), options["limit"], options.get("lua"),
-                  pathlib.Path(options["compare"]) if "compare" in options else None)
+                  options["lua-fields"].split(","), pathlib.Path(options["compare"]) if "compare" in options else None)
     try:
         for name, ask in (("check", check), ("callgrind", callgrind), ("linear", linear), ("heuristic", heuristic)):
             if options.get(name):

@@ -59,7 +59,7 @@ class Set:
             what += f"{self.connections:,} connections x "
         what += f"{self.count:,} x {octets(self.size)}"
         if self.pack or self.segment != 1448:
-            what += f", {self.pack} a segment" if self.pack else f" in segments of {octets(self.segment)}"
+            what += f", {self.pack} a segment" if self.pack else f" in segments of {self.segment}"
         return what + (f", headers cut after {self.split}" if self.split else "")
 
     @property
@@ -140,7 +140,7 @@ def build(folder):
 class Bench:
     """The dissectors, ready to run, and the captures that were made."""
 
-    def __init__(self, build_folder, data_folder=None, limit=300, lua=None, other=None):
+    def __init__(self, build_folder, data_folder=None, limit=300, lua=None, lua_fields=(), other=None):
         self.build = build_folder
         self.limit = limit
         self.tool = Tshark(build_folder / "plugins")
@@ -157,7 +157,7 @@ class Bench:
                                "zmtpfloor.length")
         self.tcp = Dissector("tcp", "data", str(none), "data.len")
         self.builtin = Dissector("built-in", "zmtp", str(none), "zmtp.data", "zmtp.length")
-        self.lua = Dissector("lua", "zmtp", str(none), "zmtp.data", "zmtp.length",
+        self.lua = Dissector("lua", "zmtp", str(none), lua_fields[1], lua_fields[0],
                              ("-X", f"lua_script:{self.tool.give(lua)}")) if lua else None
         self.other = dataclasses.replace(self.plugin, name="other", plugins=self._give(other / "plugins", "other")) \
             if other else None
@@ -262,7 +262,9 @@ class Bench:
     def measure(self, dissector, data, tree, keys, decode_as=True):
         arguments = self.arguments(dissector, data, keys, decode_as)
         if tree:
-            arguments += ["-T", "fields", "-Y", dissector.protocol, "-e", dissector.data]
+            # What is printed should be as much for all, and with a box in place of a payload is not.
+            field = dissector.length if dissector is self.lua and data.set.has_keys else dissector.data
+            arguments += ["-T", "fields", "-Y", dissector.protocol, "-e", field]
         else:
             arguments += ["-q", "-z", "io,stat,0"]
         run = self.run(self.command(dissector, data, keys, arguments), keep_output=not tree)
