@@ -41,6 +41,17 @@ void empty_capture(struct capture *capture)
 
 /* ---- Looking at what is shown ---- */
 
+/* Wireshark 4.0's proto_item_append_text can cut a text that is too long within a character. */
+static void require_label(const char *label)
+{
+    const char *end;
+
+    if (strlen(label) < ITEM_LABEL_LENGTH - 1)
+        require_text(label);
+    else if (!g_utf8_validate(label, -1, &end) && strlen(end) >= 4)
+        require_text(label);
+}
+
 static void look_at_item(proto_node *node, void *user_data)
 {
     char label[ITEM_LABEL_LENGTH];
@@ -48,14 +59,14 @@ static void look_at_item(proto_node *node, void *user_data)
     (void)user_data;
     if (node->finfo) {
         if (node->finfo->rep) {
-            require_text(node->finfo->rep->representation);
+            require_label(node->finfo->rep->representation);
         } else {
 #if ZMTP_WIRESHARK_AT_LEAST(4, 4)
             proto_item_fill_label(node->finfo, label, NULL);
 #else
             proto_item_fill_label(node->finfo, label);
 #endif
-            require_text(label);
+            require_label(label);
         }
     }
     proto_tree_children_foreach(node, look_at_item, NULL);
