@@ -1,15 +1,23 @@
 # The mutations of fuzz-captures. The same random numbers make the same capture.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each kind is a function (rng, packets, other) -> packets, where `other` are the packets of another capture. Octet
-errors of whole packets are editcap's, and a file that ends within a packet is made when it is written."""
+"""Each kind is a function (rng, packets, more) -> packets, where `more` is a Material. Octet errors of whole packets
+are editcap's, and a file that ends within a packet is made when it is written."""
 import itertools
+import typing
 
 from fuzz_captures_packets import LARGEST_SEGMENT, Packet
+from fuzz_captures_seal import resealed
 from fuzz_captures_streams import Edit, apply, carriers, edit, marks, stream_of, with_payloads
 
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 SNAP_LENGTHS = (0, 1, 19, 20, 39, 40, 52, 53, 54, 60, 68, 96, 128, 256, 500)
 MOST_SMALL_SEGMENTS = 400  # of one capture
+
+
+class Material(typing.NamedTuple):
+    """What mutations need besides the capture."""
+    other: list  # the packets of another capture
+    keys: list  # the session keys of the capture, as octets
 
 
 def with_payload(packets):
@@ -84,12 +92,12 @@ def repeated(rng, packets, _):
     return result
 
 
-def spliced(rng, packets, other):
+def spliced(rng, packets, more):
     """From somewhere on, the payload of another capture goes on in a direction of this one; or in both."""
     result = packets
     for _ in range(rng.choice((1, 1, 2))):
         numbers, _ = a_flow(rng, result)
-        _, theirs = a_flow(rng, other)
+        _, theirs = a_flow(rng, more.other)
         if not numbers or not theirs:
             break
         start = rng.randrange(len(numbers))
@@ -118,6 +126,15 @@ def zmtp(rng, packets, _):
         if mark.start >= end:
             edits.append(Edit(mark.start, mark.end, edit(rng, stream, mark)[:LARGEST_SEGMENT // 8]))
             end = mark.end
+    return fitting(packets, apply(packets, numbers, edits))
+
+
+def behind_boxes(rng, packets, more):
+    """CURVE boxes hold something else, and the session key opens them still."""
+    numbers, stream = a_flow(rng, packets)
+    edits = resealed(rng, stream, marks(stream), more.keys) if more.keys else []
+    if not edits:
+        return zmtp(rng, packets, more)
     return fitting(packets, apply(packets, numbers, edits))
 
 
@@ -216,14 +233,16 @@ def tcp_headers(rng, packets, _):
 KINDS = {
     "starts late": starts_late, "ends early": ends_early, "snap length": snapped, "reordered": reordered,
     "dropped": dropped, "repeated": repeated, "spliced": spliced, "zmtp": zmtp, "commands swapped": commands_swapped,
+    "behind boxes": behind_boxes,
     "payload octets": octets_of_payload, "other segments": resegmented, "tcp headers": tcp_headers,
 }
-OFTEN = ("zmtp", "zmtp", "zmtp", "commands swapped", "payload octets", "other segments")  # what reaches deepest
+OFTEN = ("zmtp", "zmtp", "zmtp", "behind boxes", "behind boxes", "behind boxes", "commands swapped", "payload octets",
+         "other segments")  # what reaches deepest
 
 
-def mutate(rng, packets, other):
+def mutate(rng, packets, more):
     """(packets, the kinds of mutation that they have)."""
     kinds = [rng.choice((*KINDS, *OFTEN)) for _ in range(rng.choice((1, 1, 1, 2, 2, 3)))]
     for kind in kinds:
-        packets = KINDS[kind](rng, packets, other)
+        packets = KINDS[kind](rng, packets, more)
     return packets, kinds

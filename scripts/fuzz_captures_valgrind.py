@@ -36,12 +36,11 @@ def check_corpus(options):
         samples = all_captures()
         tasks = [(run, samples[start:start + options.bundle], way)
                  for start in range(0, len(samples), options.bundle) for way in WAYS]
-        captures, found = 0, set()
+        found = set()
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             for (_, part, way), problems in zip(tasks, pool.map(check_bundle, tasks)):
-                captures += len(part)
-                print(f"{several(captures, 'capture')} read; the last {len(part)} with {way[0]}: "
-                      f"{several(len(problems), 'finding')}", flush=True)
+                print(f"{part[0].id} and {len(part) - 1} more, {way[0]}: {several(len(problems), 'finding')}",
+                      flush=True)
                 for problem in problems - found:
                     print(f"FINDING: {problem}", flush=True)
                 found |= problems
