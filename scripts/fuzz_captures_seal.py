@@ -1,6 +1,8 @@
 # Mutations of fuzz-captures behind the boxes: opens CURVE boxes with known session keys, and seals them again.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import ctypes
+import ctypes.util
+import functools
 import itertools
 
 from fuzz_captures_streams import COMMAND, LONG, Edit, Mark, command_marks, edit, metadata_marks
@@ -15,9 +17,10 @@ PREFIXES = {  # of nonces, for each command
 }
 
 
+@functools.cache
 def load():
     """The libsodium that the plugin uses too."""
-    return ctypes.CDLL("libsodium.so.23")
+    return ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so")
 
 
 def opened(sodium, box, nonce, key):
