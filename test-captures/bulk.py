@@ -57,7 +57,7 @@ class Capture:
             1700000000 + seconds, microseconds, size, size,
             0x45, 0, size if size < 65536 else 0, 0, 0x4000, 64, 6, 0, source, target,
             *ports, link.next[from_client] & LAST, link.next[not from_client] & LAST if flags & ACK else 0, 0x50,
-             flags, 65535, 0, 0))
+            flags, 65535, 0, 0))
         self._out.write(data)
         self.packets += 1
 
