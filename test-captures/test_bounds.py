@@ -248,8 +248,9 @@ def log(tshark, folder):
 
 def session_lines(count):
     """Half of them damaged, and the last two are SESSION's."""
-    lines = "".join(f"CURVE_SESSION_KEY {number:064x} {number + 1:064x} {number + 2:064x}\n"
-                    f"CURVE_SESSION_KEY {number:064x} {number + 1:064x} {number:063x}!\n" for number in range(count // 2))
+    label = "CURVE_SESSION_KEY"
+    lines = "".join(f"{label} {number:064x} {number + 1:064x} {number + 2:064x}\n"
+                    f"{label} {number:064x} {number + 1:064x} {number:063x}!\n" for number in range(count // 2))
     return lines + "\n".join(key_lines(SESSION.keys)) + "\n"
 
 
