@@ -220,7 +220,7 @@ def test_many_frames_of_one_connection_cost_in_proportion(measure, start, what):
     small, used = measure(few, *counts(field)), measure(many, *counts(field))
     assert counted(used)[0] >= count
     assert is_linear(small, used, start)
-    assert costs_no_more_memory(used, measure(many, *NO_TREE, *WITHOUT_PLUGIN), 48)
+    assert costs_no_more_memory(used, measure(many, *NO_TREE, *WITHOUT_PLUGIN), 96)
 
 
 @pytest.mark.parametrize("what", [

@@ -115,7 +115,9 @@ def pile(tshark, request):
 @pytest.mark.parametrize("form", EVERYTHING)
 def test_no_secret_of_any_capture_is_in_any_output(tshark, folder, pile, form):
     used = Meter(tshark)(pile.capture, *EVERYTHING[form], *pile.arguments, keys=pile.keys)
-    assert len(used.output) > 5 << 20 and "main" in used.errors
+    # Plain figures: pytest takes minutes to show how such texts differ.
+    dumped, logged = len(used.output) >> 20, used.errors.count("(tshark:")
+    assert dumped >= 5 and logged
     found = Search(pile.secrets, folder).found(used.output + used.errors)
     print(f"{form}: {used}, {len(used.output) >> 20} MiB searched for {len(pile.secrets)} secrets")
     assert not found, [secret.hex()[:8] for secret in found]
