@@ -48,7 +48,12 @@ void zmtp_show_role(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb)
 proto_item *zmtp_add_command_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb,
                                   unsigned offset, unsigned len)
 {
+    if (!tree)
+        return NULL;
     proto_tree_add_item(tree, hf_command_name_length, tvb, (int)offset, 1, ENC_BIG_ENDIAN);
+    if (zmtp_is_protected(tvb, offset)) /* nearly every frame: text from the tvb costs more */
+        return proto_tree_add_string(tree, hf_command_name, tvb, (int)offset + 1, (int)len,
+                                     "MESSAGE");
     return zmtp_add_text(ctx, tree, hf_command_name, tvb, offset + 1, len);
 }
 
@@ -307,7 +312,7 @@ static const char *show_name(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *b
     if (name_len > 0 && name_len + 1 <= len) {
         zmtp_add_command_name(ctx, tree, body, 0, name_len);
         *data_at = 1 + name_len;
-        return tvb_format_text(ctx->pinfo->pool, body, 1, (int)name_len);
+        return zmtp_name_text(ctx->pinfo, body, 1, name_len);
     }
     return NULL;
 }

@@ -70,9 +70,34 @@ static void remember_offence(struct zmtp_ctx *ctx, enum zmtp_finding finding)
     }
 }
 
+/* ---- Showing them ---- */
+
+/* In one call by TCP.  Wireshark's taps take a few thousand of a packet. */
+#define MAX_SHOWN 4000
+
+/* Whether one more is shown; says so where it is the first that is not. */
+static bool is_one_more_shown(struct zmtp_ctx *ctx)
+{
+    if (ctx->found < MAX_SHOWN) {
+        ctx->found++;
+        return true;
+    }
+    zmtp_leave_out(ctx);
+    return false;
+}
+
+void zmtp_leave_out(struct zmtp_ctx *ctx)
+{
+    if (!ctx->left_out)
+        expert_add_info(ctx->pinfo, ctx->root, &fields[ZMTP_FINDING_NOT_ALL_SHOWN]);
+    ctx->left_out = true;
+}
+
 void zmtp_find(struct zmtp_ctx *ctx, proto_item *item, enum zmtp_finding finding)
 {
     remember_offence(ctx, finding);
+    if (!is_one_more_shown(ctx))
+        return;
     expert_add_info(ctx->pinfo, item ? item : ctx->root, &fields[finding]);
 }
 
@@ -82,6 +107,8 @@ void zmtp_find_format(struct zmtp_ctx *ctx, proto_item *item, enum zmtp_finding 
     va_list args;
 
     remember_offence(ctx, finding);
+    if (!is_one_more_shown(ctx))
+        return;
     va_start(args, format);
     expert_add_info_format(ctx->pinfo, item ? item : ctx->root, &fields[finding], "%s. %s",
                            wmem_strdup_vprintf(ctx->pinfo->pool, format, args),

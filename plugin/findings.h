@@ -25,6 +25,9 @@ void zmtp_find(struct zmtp_ctx *ctx, proto_item *item, enum zmtp_finding finding
 void zmtp_find_format(struct zmtp_ctx *ctx, proto_item *item, enum zmtp_finding finding,
                       const char *format, ...) G_GNUC_PRINTF(4, 5);
 
+/* Say that not all of this packet is shown, if that was not said. */
+void zmtp_leave_out(struct zmtp_ctx *ctx);
+
 const char *zmtp_finding_name(enum zmtp_finding finding); /* "zmtp.gap" */
 const char *zmtp_finding_text(enum zmtp_finding finding);
 const char *zmtp_finding_advice(enum zmtp_finding finding);

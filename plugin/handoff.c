@@ -15,6 +15,7 @@
 
 #define UAT_NAME "ZMTP TCP Protocols"
 #define UAT_FILE "zmtp_tcp_protocols"
+#define HEURISTICS "zmtp"
 #define MAX_PORT 65535
 #define MAX_LAYERS 32
 
@@ -127,22 +128,29 @@ static dissector_handle_t by_port(packet_info *pinfo)
     return handle ? handle : dissector_get_uint_handle(protocol_table, pinfo->srcport);
 }
 
-/* The ports of a packet do not change: look once for all its frames. */
-static dissector_handle_t payload_handle(struct zmtp_ctx *ctx)
+static void on_heuristic(const char *list _U_, struct heur_dtbl_entry *entry, void *any)
 {
-    if (!ctx->handle_known) {
-        ctx->payload_handle = by_user_table(ctx->pinfo);
-        if (!ctx->payload_handle)
-            ctx->payload_handle = by_port(ctx->pinfo);
-        ctx->handle_known = true;
-    }
-    return ctx->payload_handle;
+    *(bool *)any = *(bool *)any || entry->enabled;
+}
+
+/* The ports of a packet do not change: look once for all its frames. */
+static void find_takers(struct zmtp_ctx *ctx)
+{
+    struct zmtp_takers *takers = &ctx->takers;
+
+    if (takers->known)
+        return;
+    takers->known = true;
+    takers->by_name = by_user_table(ctx->pinfo);
+    if (!takers->by_name)
+        takers->by_name = by_port(ctx->pinfo);
+    heur_dissector_table_foreach(HEURISTICS, on_heuristic, &takers->any_heuristic);
 }
 
 static void dissect_handed_off(struct zmtp_ctx *ctx, tvbuff_t *payload, proto_tree *tree,
                                void *data _U_)
 {
-    dissector_handle_t handle = payload_handle(ctx);
+    dissector_handle_t handle = ctx->takers.by_name;
     heur_dtbl_entry_t *entry;
 
     if (handle && call_dissector_only(handle, payload, ctx->pinfo, tree, NULL) > 0)
@@ -226,8 +234,9 @@ void zmtp_call_apart(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
 
 void zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload)
 {
+    find_takers(ctx);
     /* The payload is whole: whatever is wrong with it is its own. */
-    if (tvb_reported_length(payload) > 0)
+    if (tvb_reported_length(payload) > 0 && (ctx->takers.by_name || ctx->takers.any_heuristic))
         zmtp_call_apart(ctx, payload, ctx->top, dissect_handed_off, NULL);
 }
 
@@ -240,5 +249,5 @@ void zmtp_register_handoff_tables(const struct zmtp_registry *registry)
     port_uat = uat_get_table_by_name(UAT_NAME);
     if (!port_uat)
         port_uat = make_uat(registry->prefs);
-    heuristics = register_heur_dissector_list("zmtp", registry->proto);
+    heuristics = register_heur_dissector_list(HEURISTICS, registry->proto);
 }

@@ -17,7 +17,9 @@
 void zmtp_info_begin(struct zmtp_ctx *ctx)
 {
     memset(&ctx->info, 0, sizeof ctx->info);
-    ctx->info.text = wmem_strbuf_new(ctx->pinfo->pool, "");
+    ctx->info.wanted = col_get_writable(ctx->pinfo->cinfo, COL_INFO);
+    if (ctx->info.wanted)
+        ctx->info.text = wmem_strbuf_new(ctx->pinfo->pool, "");
 }
 
 static void write_entry(struct zmtp_info *info, const char *text)
@@ -93,6 +95,8 @@ static void write_run(struct zmtp_ctx *ctx)
 
 void zmtp_info_add(struct zmtp_ctx *ctx, const char *text)
 {
+    if (!ctx->info.wanted)
+        return;
     write_run(ctx);
     write_entry(&ctx->info, text);
 }
@@ -101,6 +105,8 @@ void zmtp_info_add_format(struct zmtp_ctx *ctx, const char *format, ...)
 {
     va_list args;
 
+    if (!ctx->info.wanted)
+        return;
     va_start(args, format);
     zmtp_info_add(ctx, wmem_strdup_vprintf(ctx->pinfo->pool, format, args));
     va_end(args);
@@ -111,6 +117,8 @@ void zmtp_info_add_data(struct zmtp_ctx *ctx, int32_t part, bool more, uint64_t 
 {
     struct zmtp_info *info = &ctx->info;
 
+    if (!info->wanted)
+        return;
     if (info->run.frames && info->run.protection != protection)
         write_run(ctx);
     if (info->run.frames == 0)
@@ -130,6 +138,8 @@ void zmtp_info_end(struct zmtp_ctx *ctx)
 {
     const char *before;
 
+    if (!ctx->info.wanted)
+        return;
     write_run(ctx);
     if (ctx->info.left_out)
         wmem_strbuf_append_printf(ctx->info.text, SEPARATOR "and %u more", ctx->info.left_out);

@@ -207,7 +207,8 @@ static void call_gss(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token, st
     GSList *sources = pinfo->data_src;
 
     pinfo->data_src = NULL;
-    zmtp_call_apart(ctx, token, tree, call_dissector_for_gss, call);
+    /* Where nobody looks at our items, somebody may look at Kerberos'. */
+    zmtp_call_apart(ctx, token, tree ? tree : ctx->top, call_dissector_for_gss, call);
     call->sources = pinfo->data_src;
     pinfo->data_src = sources;
 }

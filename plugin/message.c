@@ -126,7 +126,7 @@ static proto_item *show_data(proto_tree *tree, tvbuff_t *payload)
     unsigned len = tvb_captured_length(payload);
     proto_item *item = proto_tree_add_item(tree, hf_data, payload, 0, (int)len, ENC_NA);
 
-    if (len > 0 && tree && is_text(payload, len)) {
+    if (len > 0 && is_text(payload, len)) {
         proto_tree_add_item(tree, hf_data_text, payload, 0, (int)len, ENC_UTF_8 | ENC_NA);
         proto_item_set_hidden(item);
     }
@@ -144,11 +144,28 @@ static int32_t next_part(struct zmtp_ctx *ctx, bool more)
     return part;
 }
 
+/* part: its number within the message, 0: not known. */
+static proto_item *show_part(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payload,
+                             int32_t part, bool more, enum zmtp_protection protection)
+{
+    bool numbered = more || part > 1;
+
+    zmtp_show_role(ctx, tree, payload);
+    proto_item_append_text(ctx->root, ", MESSAGE");
+    if (numbered)
+        proto_item_append_text(ctx->root, " part %d", part);
+    proto_item_append_text(ctx->root, ", %u octets%s", tvb_reported_length(payload),
+                           protection == ZMTP_DECRYPTED ? " (decrypted)" : "");
+    if (part > 0 && numbered)
+        proto_item_set_generated(proto_tree_add_uint(tree, hf_part, payload, 0, 0, (uint32_t)part));
+    return show_data(tree, payload);
+}
+
 void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payload, bool more,
                           enum zmtp_protection protection)
 {
     unsigned len = tvb_reported_length(payload);
-    proto_item *item;
+    proto_item *item = NULL;
     int32_t part;
 
     if (is_subscription(ctx, payload, more)) {
@@ -157,17 +174,10 @@ void zmtp_dissect_payload(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *payl
                                                                                : ZMTP_CANCEL);
         return;
     }
-    zmtp_show_role(ctx, tree, payload);
     zmtp_tell_part(ctx, len, more);
     part = next_part(ctx, more);
-    proto_item_append_text(ctx->root, ", MESSAGE");
-    if (more || part > 1)
-        proto_item_append_text(ctx->root, " part %d", part);
-    proto_item_append_text(ctx->root, ", %u octets%s", len,
-                           protection == ZMTP_DECRYPTED ? " (decrypted)" : "");
-    if (part > 0 && (more || part > 1))
-        proto_item_set_generated(proto_tree_add_uint(tree, hf_part, payload, 0, 0, (uint32_t)part));
-    item = show_data(tree, payload);
+    if (tree)
+        item = show_part(ctx, tree, payload, part, more, protection);
     if (protection == ZMTP_CLEAR && zmtp_is_unsecured(ctx) && zmtp_is_pickle(payload))
         zmtp_find(ctx, item, ZMTP_FINDING_PICKLE);
     zmtp_info_add_data(ctx, part, more, len, payload, protection);

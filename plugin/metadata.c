@@ -57,7 +57,9 @@ void zmtp_dissect_metadata(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb
             zmtp_note_malformed(ctx, "metadata that cannot be read");
             return;
         }
-        label = tvb_format_text(ctx->pinfo->pool, tvb, (int)offset + 1, (int)name_len);
+        if (tree && !zmtp_has_room(ctx))
+            tree = NULL;
+        label = zmtp_name_text(ctx->pinfo, tvb, offset + 1, name_len);
         property = proto_tree_add_subtree_format(
             tree, tvb, (int)offset, (int)(1 + name_len + VALUE_LENGTH_LEN + value_len),
             ett_property, NULL, "Property: %s = %s", label,

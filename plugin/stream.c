@@ -30,6 +30,7 @@ static int hf_continuation = -1;
 static int hf_undissected = -1;
 static int ett_zmtp = -1;
 static int ett_flags = -1;
+static int expert_proto; /* where the fields of expert items are */
 
 static const value_string flags_vals[] = {
     {0x00, "Message"},
@@ -41,10 +42,24 @@ static const value_string flags_vals[] = {
     {0, NULL},
 };
 
+/* Wireshark takes more items than a preference allows, a million, for an endless loop, and gives up
+ * the packet.  At half of them our items stop. */
+bool zmtp_has_room(struct zmtp_ctx *ctx)
+{
+    if (!ctx->top || PTREE_DATA(ctx->top)->count < prefs.gui_max_tree_items / 2)
+        return true;
+    zmtp_leave_out(ctx);
+    return false;
+}
+
 static void begin_frame_item(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, int len)
 {
-    ctx->root = proto_tree_add_item(ctx->top, zmtp_proto, tvb, (int)offset, len, ENC_NA);
-    ctx->tree = proto_item_add_subtree(ctx->root, ett_zmtp);
+    ctx->shown = ctx->shown && zmtp_has_room(ctx);
+    ctx->root = ctx->tree = NULL;
+    if (ctx->shown) {
+        ctx->root = proto_tree_add_item(ctx->top, zmtp_proto, tvb, (int)offset, len, ENC_NA);
+        ctx->tree = proto_item_add_subtree(ctx->root, ett_zmtp);
+    }
     zmtp_frame_begins(ctx);
     ctx->told.octets = (unsigned)len;
     if (ctx->gap) {
@@ -110,25 +125,30 @@ static bool wait_for_more(struct zmtp_ctx *ctx, unsigned len)
     return true;
 }
 
-static proto_item *show_header(struct zmtp_ctx *ctx, tvbuff_t *tvb,
+/* The header of the frame at `at`.  Returns the item of its length. */
+static proto_item *show_header(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at,
                                const struct zmtp_header *header)
 {
     static int *const flag_fields[] = {&hf_flags_reserved, &hf_flags_command, &hf_flags_long,
                                        &hf_flags_more, NULL};
     uint8_t reserved = header->unversioned ? (uint8_t)~ZMTP_FLAG_MORE : ZMTP_FLAG_RESERVED;
-    int flags_at = header->unversioned ? (int)header->size - 1 : 0;
+    unsigned flags_at = header->unversioned ? at + header->size - 1 : at;
     bool long_form = header->size > 2;
-    int length_at = header->unversioned && !long_form ? 0 : 1;
-    proto_item *item = proto_tree_add_bitmask(ctx->tree, tvb, flags_at, hf_flags, ett_flags,
-                                              flag_fields, ENC_BIG_ENDIAN);
+    int length_at = (int)(header->unversioned && !long_form ? at : at + 1);
+    proto_item *flags = NULL;
+    proto_item *length = NULL;
 
+    if (ctx->tree) {
+        flags = proto_tree_add_bitmask(ctx->tree, tvb, flags_at, hf_flags, ett_flags, flag_fields,
+                                       ENC_BIG_ENDIAN);
+        length = proto_tree_add_item(ctx->tree, hf_length, tvb, length_at, long_form ? 8 : 1,
+                                     ENC_BIG_ENDIAN);
+    }
     if (header->flags & reserved)
-        zmtp_find(ctx, item, ZMTP_FINDING_RESERVED_FLAGS);
-    item = proto_tree_add_item(ctx->tree, hf_length, tvb, length_at, long_form ? 8 : 1,
-                               ENC_BIG_ENDIAN);
+        zmtp_find(ctx, flags, ZMTP_FINDING_RESERVED_FLAGS);
     if (header->unversioned && header->body_len == 0 && tvb_get_uint8(tvb, length_at) == 0)
-        zmtp_find(ctx, item, ZMTP_FINDING_LENGTH_ZERO);
-    return item;
+        zmtp_find(ctx, length, ZMTP_FINDING_LENGTH_ZERO);
+    return length;
 }
 
 /* The first frame of each side in ZMTP 1.0 and 2.0; where 1.0 answers a signature, that side's
@@ -163,18 +183,28 @@ static void show_unprotected(struct zmtp_ctx *ctx, tvbuff_t *body)
     zmtp_info_add_format(ctx, "Unprotected frame, %u bytes", tvb_reported_length(body));
 }
 
-/* One frame; what follows the header may be cut off in the capture. */
-static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp_header *header)
+static void show_mechanism(struct zmtp_ctx *ctx, tvbuff_t *body,
+                           const struct zmtp_mechanism *mechanism)
 {
-    tvbuff_t *body = tvb_new_subset_remaining(tvb, (int)header->size);
+    if (ctx->tree)
+        proto_item_set_generated(
+            proto_tree_add_string(ctx->tree, zmtp_hf_mechanism, body, 0, 0, mechanism->name));
+}
+
+/* The frame at `at`; of its body `have` octets are in the capture. */
+static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned at, unsigned have,
+                          const struct zmtp_header *header)
+{
+    tvbuff_t *body = tvb_new_subset_length_caplen(tvb, (int)(at + header->size), (int)have,
+                                                  (int)header->body_len);
     bool more = (header->flags & ZMTP_FLAG_MORE) != 0;
     enum zmtp_version version;
     const struct zmtp_mechanism *mechanism;
     bool command;
 
-    begin_frame_item(ctx, tvb, 0, (int)tvb_captured_length(tvb));
-    ctx->told.octets = tvb_reported_length(tvb);
-    zmtp_show_large(ctx, show_header(ctx, tvb, header), header);
+    begin_frame_item(ctx, tvb, at, (int)(header->size + have));
+    ctx->told.octets = header->size + (unsigned)header->body_len;
+    zmtp_show_large(ctx, show_header(ctx, tvb, at, header), header);
     if (is_identity_frame(ctx)) {
         zmtp_dissect_identity(ctx, body);
         return;
@@ -189,8 +219,7 @@ static void dissect_frame(struct zmtp_ctx *ctx, tvbuff_t *tvb, const struct zmtp
         zmtp_learn_mechanism(ctx, zmtp_guess_mechanism(body));
     mechanism = zmtp_conn_mechanism(ctx);
     command = (header->flags & ZMTP_FLAG_COMMAND) != 0;
-    proto_item_set_generated(
-        proto_tree_add_string(ctx->tree, zmtp_hf_mechanism, tvb, 0, 0, mechanism->name));
+    show_mechanism(ctx, body, mechanism);
     if (mechanism->protected_frame && zmtp_is_protected(body, 0) &&
         mechanism->protected_frame(ctx, ctx->tree, body, command)) {
         zmtp_check_session(ctx); /* GSSAPI's READY */
@@ -214,7 +243,7 @@ static void show_oversized(struct zmtp_ctx *ctx, const struct zmtp_header *heade
     proto_item *item;
 
     begin_frame_item(ctx, tvb, 0, (int)have);
-    item = show_header(ctx, tvb, header);
+    item = show_header(ctx, tvb, 0, header);
     zmtp_find(ctx, item, invalid ? ZMTP_FINDING_LENGTH_INVALID : ZMTP_FINDING_LENGTH_LARGE);
     zmtp_show_large(ctx, item, header);
     if (have > header->size)
@@ -265,12 +294,27 @@ static void show_cut_header(struct zmtp_ctx *ctx, unsigned have)
     zmtp_info_add(ctx, "Frame cut short");
 }
 
+/* A frame of which the capture has `have` octets.  beyond: it ends behind this packet, and TCP did
+ * not put it together. */
+static void dissect_cut_frame(struct zmtp_ctx *ctx, const struct zmtp_header *header, unsigned have,
+                              bool beyond)
+{
+    int total = (int)(header->size + header->body_len);
+    tvbuff_t *tvb = tvb_new_subset_length_caplen(ctx->tvb, (int)ctx->offset, (int)have, total);
+
+    if (beyond)
+        tvb_set_fragment(tvb); /* cut short by the capture, not malformed */
+    note_cut(ctx, true);
+    dissect_frame(ctx, tvb, 0, have - header->size, header);
+    end_frame_item(ctx);
+    tvb_ensure_bytes_exist(tvb, 0, total); /* has the standard mark made */
+}
+
 /* The frame at ctx->offset.  Returns its length, 0: this is all for now. */
 static unsigned next_frame(struct zmtp_ctx *ctx, unsigned have, unsigned reported)
 {
     struct zmtp_header header;
     unsigned total;
-    tvbuff_t *tvb;
 
     if (!zmtp_frame_header(ctx->tvb, ctx->offset, zmtp_conn_unversioned(ctx), &header)) {
         if (have == reported && wait_for_more(ctx, DESEGMENT_ONE_MORE_SEGMENT))
@@ -292,15 +336,12 @@ static unsigned next_frame(struct zmtp_ctx *ctx, unsigned have, unsigned reporte
         return 0;
     }
     expect_next(ctx, ctx->seq + total);
-    tvb =
-        tvb_new_subset_length_caplen(ctx->tvb, (int)ctx->offset, (int)MIN(have, total), (int)total);
-    if (total > reported)
-        tvb_set_fragment(tvb); /* cut short by the capture, not malformed */
-    note_cut(ctx, have < total);
-    dissect_frame(ctx, tvb, &header);
-    end_frame_item(ctx);
-    if (have < total)
-        tvb_ensure_bytes_exist(tvb, 0, (int)total); /* has the standard mark made */
+    if (have >= total) {
+        dissect_frame(ctx, ctx->tvb, ctx->offset, (unsigned)header.body_len, &header);
+        end_frame_item(ctx);
+    } else {
+        dissect_cut_frame(ctx, &header, have, total > reported);
+    }
     return total;
 }
 
@@ -325,6 +366,14 @@ static void dissect_frames(struct zmtp_ctx *ctx)
 
 /* ---- The dissector ---- */
 
+/* Whether anybody looks at our items: the whole tree is shown, or a field of ours is asked for.  An
+ * invisible tree takes no items, but every attempt costs time. */
+static bool is_shown(proto_tree *tree)
+{
+    return proto_field_is_referenced(tree, zmtp_proto) ||
+           proto_field_is_referenced(tree, expert_proto);
+}
+
 int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const struct tcpinfo *tcpinfo = (const struct tcpinfo *)data;
@@ -341,6 +390,7 @@ int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *
     ctx->tvb = tvb;
     ctx->tvb_seq = ctx->seq = tcpinfo->seq;
     ctx->first_pass = !PINFO_FD_VISITED(pinfo);
+    ctx->shown = is_shown(tree);
     ctx->dir = zmtp_direction(tcpd);
     zmtp_use_conn(ctx, zmtp_conn_get(conversation, pinfo));
 
@@ -377,6 +427,12 @@ int zmtp_dissect_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *
     return (int)tvb_captured_length(tvb);
 }
 
+/* A capture file is opened; while plugins are registered this protocol is not there yet. */
+static void find_expert_proto(void)
+{
+    expert_proto = proto_get_id_by_filter_name("_ws.expert");
+}
+
 void zmtp_register_stream(const struct zmtp_registry *registry)
 {
     static hf_register_info hf[] = {
@@ -409,4 +465,5 @@ void zmtp_register_stream(const struct zmtp_registry *registry)
 
     proto_register_field_array(registry->proto, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
+    register_init_routine(find_expert_proto);
 }

@@ -34,6 +34,17 @@ const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offs
     return text;
 }
 
+const char *zmtp_name_text(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len)
+{
+    unsigned shown = MIN(len, MAX_SHOWN_OCTETS);
+    char *text = tvb_format_text(pinfo->pool, tvb, (int)offset, (int)shown);
+
+    if (shown == len)
+        return text;
+    tvb_ensure_bytes_exist(tvb, (int)offset, (int)len);
+    return wmem_strdup_printf(pinfo->pool, "%s...", text);
+}
+
 const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload)
 {
     unsigned len = tvb_reported_length(payload);

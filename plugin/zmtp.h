@@ -111,6 +111,7 @@ enum zmtp_protection { ZMTP_CLEAR, ZMTP_DECRYPTED, ZMTP_ENCRYPTED };
 
 /* The Info column, built while the frames of one call are dissected (info.c). */
 struct zmtp_info {
+    bool wanted; /* there is a column */
     wmem_strbuf_t *text;
     unsigned entries;
     unsigned left_out;
@@ -135,6 +136,13 @@ struct zmtp_plaintexts {
     tvbuff_t *tvb; /* NULL until the first box was opened */
 };
 
+/* Who may want the application frames of one call (handoff.c). */
+struct zmtp_takers {
+    bool known;
+    dissector_handle_t by_name; /* NULL: nobody */
+    bool any_heuristic;
+};
+
 /* A frame's header (RFC 13, RFC 23 "frame"). */
 struct zmtp_header {
     unsigned size;
@@ -152,17 +160,19 @@ struct zmtp_ctx {
     struct zmtp_peer *other;
     unsigned dir; /* index of peer in conn->peer */
     bool first_pass;
+    bool shown;        /* somebody looks at our items; else root and tree are NULL */
     tvbuff_t *tvb;     /* all octets of the call */
     uint32_t tvb_seq;  /* TCP sequence number of its first octet */
     int32_t part;      /* parts seen of the unfinished multipart message; -1: not known */
     unsigned findings; /* first pass: with a memo, see zmtp_remember_finding */
+    unsigned found;    /* all, see findings.c */
+    bool left_out;     /* it was said that not all of this packet is shown */
     struct zmtp_info info;
     struct zmtp_plaintexts plaintexts;
     struct zmtp_tap *tap; /* NULL: nobody listens */
     wmem_array_t *tap_frames;
     bool told_one; /* a frame of this call */
-    bool handle_known;
-    dissector_handle_t payload_handle; /* who gets application frames, NULL: nobody by name */
+    struct zmtp_takers takers;
 
     /* The frame being dissected. */
     bool gap;        /* data are missing before it */
@@ -243,6 +253,9 @@ bool zmtp_frames_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned);
  * all).  Only captured octets are read. */
 bool zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned,
                        struct zmtp_header *header);
+
+/* Whether the tree takes more items; else it was said that it does not. */
+bool zmtp_has_room(struct zmtp_ctx *ctx);
 
 /* Say that this item should have been protected. */
 void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item);
@@ -446,6 +459,9 @@ void zmtp_info_end(struct zmtp_ctx *ctx);
 const char *zmtp_printable(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
 /* The same as it stands in "Socket-Type=REQ": bare where it is one word. */
 const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
+/* A name from the wire; of a long one the beginning.  Wireshark 4.0 cuts labels after 239 octets,
+ * whatever character is there, so text from the wire must end before. */
+const char *zmtp_name_text(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
 /* The beginning of a payload in quotes, where that is text; otherwise NULL. */
 const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload);
 /* A string field of octets that may be anything; the same as proto_tree_add_item with UTF-8, but

@@ -26,6 +26,7 @@ NOISE = 1 if SANITIZED else 0.1  # seconds of CPU time
 NO_TREE = ("-q", "-z", "io,stat,0")
 WITHOUT_PLUGIN = ("--disable-protocol", "zmtp")
 TABLE = ("-q", "-z", "zmtp,connections,json")
+PIECE = 60000  # octets in a segment
 SESSION = next(sample for sample in all_captures() if sample.id == "libzmq-4.3.4/curve-req-rep")
 
 
@@ -127,7 +128,7 @@ def test_metadata_cost_what_is_there_whatever_length_they_claim(measure, value_l
 def ready_of(properties):
     def build(capture):
         octets = frame(b"\x05READY" + properties, command=True)
-        capture.connect().client(greeting()).server(greeting()).client_in_pieces(octets, 60000)
+        capture.connect().client(greeting()).server(greeting()).client_in_pieces(octets, PIECE)
     return build
 
 
@@ -139,7 +140,7 @@ def long_property(octets):
     return b"\xff" + b"n" * 255 + struct.pack("!I", octets) + b"v" * octets
 
 
-TOO_MANY_ITEMS = pytest.mark.xfail(strict=True, reason="the plugin adds more than Wireshark's million items to a tree")
+LEFT_OUT = "further items or findings are left out"
 
 
 @pytest.mark.parametrize("metadata_of", [properties_of, long_property])
@@ -149,10 +150,10 @@ def test_metadata_of_a_megabyte_cost_in_proportion(measure, start, metadata_of):
     assert costs_no_more_memory(large, start, 512)
 
 
-@TOO_MANY_ITEMS
 def test_metadata_of_many_megabytes_stay_below_wiresharks_limit_of_items(measure, start):
     used = measure(ready_of(properties_of(8000000)), "-V")
     assert costs_no_more_memory(used, start, 1024)
+    assert LEFT_OUT in used.output
 
 
 # ---- Connections that come to nothing ----
@@ -193,7 +194,7 @@ def test_segments_of_one_octet_cost_in_proportion(measure, start):
     assert costs_no_more_memory(used, bare, 16 + count * 0.25 / 1024)
 
 
-def frames(octets, segment=60000):
+def frames(octets, segment=PIECE):
     def build(capture):
         null_session(capture.connect()).client_in_pieces(octets, segment)
     return build
@@ -212,20 +213,24 @@ SMALL = {
 }
 
 
+FINDINGS = "unknown commands", "damaged commands", "reserved flags"
+FINDINGS_SHOWN = 4000
+
+
 @pytest.mark.parametrize("what", SMALL)
 def test_many_frames_of_one_connection_cost_in_proportion(measure, start, what):
     octets, field = SMALL[what]
     count = size(1000000, 1000000 if what == "parts" else 200000)
     few, many = frames(octets * (count // 4)), frames(octets * count)
     small, used = measure(few, *counts(field)), measure(many, *counts(field))
-    assert counted(used)[0] >= count
+    # Of one packet's findings some thousands are shown.
+    packets = len(octets) * count // PIECE
+    assert counted(used)[0] >= (count if what not in FINDINGS else packets * FINDINGS_SHOWN)
     assert is_linear(small, used, start)
     assert costs_no_more_memory(used, measure(many, *NO_TREE, *WITHOUT_PLUGIN), 96)
 
 
-@pytest.mark.parametrize("what", [
-    pytest.param(what, marks=TOO_MANY_ITEMS if what in ("damaged commands", "reserved flags") else ())
-    for what in SMALL])
+@pytest.mark.parametrize("what", SMALL)
 def test_a_hundred_thousand_frames_in_one_packet_stay_below_wiresharks_limit_of_items(measure, start, what):
     """A packet of any length, as segmentation offload makes it. Wireshark takes a million items for an endless loop
     and ends the packet with a complaint on standard error, which must be empty."""
