@@ -47,7 +47,8 @@ def check_corpus(options):
                 for problem in problems - found:
                     print(f"FINDING: {problem}", flush=True)
                 found |= problems
-        print(f"valgrind: {several(sum(map(len, parts)), 'capture')} in {len(WAYS)} ways, {several(len(found), 'finding')}")
+        print(f"valgrind: {several(sum(map(len, parts)), 'capture')} in {len(WAYS)} ways, "
+              f"{several(len(found), 'finding')}")
         return 1 if found else 0
     finally:
         tshark.remove()

@@ -20,7 +20,7 @@ static struct entry *find(struct entry *entries, const unsigned char question[2 
 {
     size_t at = 0;
 
-    for (size_t i = 0; i < 2 * KEY; i++) {
+    for (unsigned i = 0; i < 2 * KEY; i++) {
         at = at * 31 + question[i];
     }
     return &entries[at % ENTRIES];

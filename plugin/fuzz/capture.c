@@ -46,9 +46,8 @@ static void require_label(const char *label)
 {
     const char *end;
 
-    if (strlen(label) < ITEM_LABEL_LENGTH - 1)
-        require_text(label);
-    else if (!g_utf8_validate(label, -1, &end) && strlen(end) >= 4)
+    if (strlen(label) < ITEM_LABEL_LENGTH - 1 ||
+        (!g_utf8_validate(label, -1, &end) && strlen(end) >= 4))
         require_text(label);
 }
 

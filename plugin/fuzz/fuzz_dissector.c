@@ -261,6 +261,7 @@ static void read_script(struct script *script, unsigned options)
     read_capture(&script->capture, &reading);
 }
 
+/* The parameters are libFuzzer's. NOLINTNEXTLINE(readability-non-const-parameter) */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;

@@ -64,10 +64,11 @@ struct packet *peers_send_frame(struct peers *peers, unsigned from, uint8_t flag
 /* A name and what follows it. */
 static unsigned put_name(uint8_t *body, const char *name)
 {
-    unsigned len = (unsigned)strlen(name);
+    unsigned len = 0;
 
+    for (; name[len]; len++)
+        body[1 + len] = (uint8_t)name[len];
     body[0] = (uint8_t)len;
-    memcpy(body + 1, name, len);
     return 1 + len;
 }
 
@@ -88,7 +89,8 @@ void peers_greet(struct peers *peers, unsigned from, const char *mechanism, uint
     uint8_t greeting[GREETING_SIZE] = {0xff, [9] = 0x7f, [10] = 3};
 
     greeting[11] = minor;
-    memcpy(greeting + 12, mechanism, strlen(mechanism));
+    for (unsigned i = 0; mechanism[i]; i++)
+        greeting[12 + i] = (uint8_t)mechanism[i];
     greeting[32] = from != peers->client;
     (void)peers_send(peers, from, greeting, sizeof greeting);
 }
