@@ -118,7 +118,7 @@ static bool is_text(tvbuff_t *payload, unsigned len)
         if (octets[i] < ' ' && octets[i] != '\t' && octets[i] != '\n' && octets[i] != '\r')
             return false;
     }
-    return g_utf8_validate((const char *)octets, len, NULL);
+    return g_utf8_validate((const char *)octets, len, NULL) && !zmtp_is_awkward_text(octets, len);
 }
 
 static proto_item *show_data(proto_tree *tree, tvbuff_t *payload)

@@ -30,7 +30,7 @@ static int hf_continuation = -1;
 static int hf_undissected = -1;
 static int ett_zmtp = -1;
 static int ett_flags = -1;
-static int expert_proto; /* where the fields of expert items are */
+static int expert_proto = -1; /* where the fields of expert items are */
 
 static const value_string flags_vals[] = {
     {0x00, "Message"},
@@ -370,7 +370,7 @@ static void dissect_frames(struct zmtp_ctx *ctx)
  * invisible tree takes no items, but every attempt costs time. */
 static bool is_shown(proto_tree *tree)
 {
-    return proto_field_is_referenced(tree, zmtp_proto) ||
+    return proto_field_is_referenced(tree, zmtp_proto) || expert_proto < 0 ||
            proto_field_is_referenced(tree, expert_proto);
 }
 

@@ -71,13 +71,26 @@ const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload)
                               shown < len ? "..." : "");
 }
 
+/* NUL would end the string for Wireshark, which then complains of what is behind it.  The last two
+ * code points of the first plane are no characters, and Wireshark writes them into XML, which
+ * forbids them. */
+bool zmtp_is_awkward_text(const uint8_t *octets, unsigned len)
+{
+    if (memchr(octets, '\0', len))
+        return true;
+    for (unsigned i = 0; i + 2 < len; i++) {
+        if (octets[i] == 0xef && octets[i + 1] == 0xbf && octets[i + 2] >= 0xbe)
+            return true;
+    }
+    return false;
+}
+
 proto_item *zmtp_add_text(struct zmtp_ctx *ctx, proto_tree *tree, int hf, tvbuff_t *tvb,
                           unsigned offset, unsigned len)
 {
     unsigned have = MIN(len, (unsigned)tvb_captured_length_remaining(tvb, (int)offset));
 
-    /* A NUL would end the string for Wireshark, which then complains of what is behind it. */
-    if (have > 0 && memchr(tvb_get_ptr(tvb, (int)offset, (int)have), '\0', have))
+    if (have > 0 && zmtp_is_awkward_text(tvb_get_ptr(tvb, (int)offset, (int)have), have))
         return proto_tree_add_string(
             tree, hf, tvb, (int)offset, (int)have,
             tvb_format_text(ctx->pinfo->pool, tvb, (int)offset, (int)have));

@@ -464,8 +464,10 @@ const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offs
 const char *zmtp_name_text(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len);
 /* The beginning of a payload in quotes, where that is text; otherwise NULL. */
 const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload);
+/* Whether octets have what Wireshark cannot show within a string field. */
+bool zmtp_is_awkward_text(const uint8_t *octets, unsigned len);
 /* A string field of octets that may be anything; the same as proto_tree_add_item with UTF-8, but
- * NULs are shown escaped. */
+ * what Wireshark cannot show is escaped. */
 proto_item *zmtp_add_text(struct zmtp_ctx *ctx, proto_tree *tree, int hf, tvbuff_t *tvb,
                           unsigned offset, unsigned len);
 

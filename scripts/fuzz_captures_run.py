@@ -127,14 +127,15 @@ class Run:
                                        if file.suffix == ".keytab" else ("-o", f"zmtp.keylog_file:{file}"))]
         return ["-n", *arguments, "-r", capture]
 
-    def __call__(self, capture, arguments, keys, mode, cut=False, without_plugin=False):
-        """What is wrong with a run, a Problem or None. cut: the file may end within a packet."""
+    def __call__(self, capture, arguments, keys, mode, cut=False, instead=None):
+        """What is wrong with a run, a Problem or None. cut: the file may end within a packet. instead: arguments that
+        stand in for the plugin."""
         environment, command = {}, self.arguments(capture, arguments, keys)
-        if without_plugin:
-            environment, command = {"WIRESHARK_PLUGIN_DIR": self.no_plugin}, self.without_zmtp(command)
+        if instead is not None:
+            environment, command = {"WIRESHARK_PLUGIN_DIR": self.no_plugin}, [*instead, *self.without_zmtp(command)]
         output = capture.with_suffix(".out")
         problem = self.problem(command, environment, output, mode, cut)
-        if problem and "LeakSanitizer" in problem.text and not without_plugin:
+        if problem and "LeakSanitizer" in problem.text and instead is None:
             # Once more with whole stacks, which take long, to see whose leaks they are.
             slow = f"{self.tshark.environment['ASAN_OPTIONS']}:fast_unwind_on_malloc=0"
             problem = self.problem(command, {"ASAN_OPTIONS": slow}, output, mode, cut)
