@@ -289,7 +289,7 @@ int32_t zmtp_remember_finding(struct zmtp_ctx *ctx, enum zmtp_finding finding, i
 
     if (!ctx->first_pass)
         return zmtp_memo_get(ctx->pinfo, kind, ctx->seq, &value) ? value : 0;
-    if (value && ctx->findings++ >= MAX_FINDINGS)
+    if (value && ctx->memo_findings++ >= MAX_FINDINGS)
         return 0;
     if (value)
         zmtp_memo_put(ctx->pinfo, kind, ctx->seq, value);

@@ -130,7 +130,9 @@ static dissector_handle_t by_port(packet_info *pinfo)
 
 static void on_heuristic(const char *list _U_, struct heur_dtbl_entry *entry, void *any)
 {
-    *(bool *)any = *(bool *)any || entry->enabled;
+    /* As Wireshark decides which ones to call. */
+    if (!entry->protocol || (entry->enabled && proto_is_protocol_enabled(entry->protocol)))
+        *(bool *)any = true;
 }
 
 /* The ports of a packet do not change: look once for all its frames. */
@@ -211,6 +213,7 @@ void zmtp_call_apart(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
                      void *data)
 {
     packet_info *pinfo = ctx->pinfo;
+    unsigned items = ctx->top ? PTREE_DATA(ctx->top)->count : 0;
     struct saved_packet saved;
 
     save_packet(pinfo, &saved);
@@ -230,13 +233,18 @@ void zmtp_call_apart(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
         restore_packet(pinfo, &saved);
     }
     ENDTRY;
+    /* Who makes too many items is stopped, and Wireshark counts from 0 again. */
+    if (ctx->top && PTREE_DATA(ctx->top)->count < items)
+        ctx->shown = false;
 }
 
 void zmtp_hand_off(struct zmtp_ctx *ctx, tvbuff_t *payload)
 {
+    if (tvb_reported_length(payload) == 0)
+        return;
     find_takers(ctx);
-    /* The payload is whole: whatever is wrong with it is its own. */
-    if (tvb_reported_length(payload) > 0 && (ctx->takers.by_name || ctx->takers.any_heuristic))
+    if (ctx->takers.by_name || ctx->takers.any_heuristic)
+        /* The payload is whole: whatever is wrong with it is its own. */
         zmtp_call_apart(ctx, payload, ctx->top, dissect_handed_off, NULL);
 }
 

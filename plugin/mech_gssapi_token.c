@@ -208,7 +208,7 @@ static void call_gss(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *token, st
 
     pinfo->data_src = NULL;
     /* Where nobody looks at our items, somebody may look at Kerberos'. */
-    zmtp_call_apart(ctx, token, tree ? tree : ctx->top, call_dissector_for_gss, call);
+    zmtp_call_apart(ctx, token, tree ? tree : ctx->root, call_dissector_for_gss, call);
     call->sources = pinfo->data_src;
     pinfo->data_src = sources;
 }

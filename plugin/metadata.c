@@ -57,8 +57,10 @@ void zmtp_dissect_metadata(struct zmtp_ctx *ctx, proto_tree *tree, tvbuff_t *tvb
             zmtp_note_malformed(ctx, "metadata that cannot be read");
             return;
         }
-        if (tree && !zmtp_has_room(ctx))
+        if (tree && zmtp_tree_is_full(ctx)) {
+            zmtp_leave_out(ctx);
             tree = NULL;
+        }
         label = zmtp_name_text(ctx->pinfo, tvb, offset + 1, name_len);
         property = proto_tree_add_subtree_format(
             tree, tvb, (int)offset, (int)(1 + name_len + VALUE_LENGTH_LEN + value_len),

@@ -44,22 +44,37 @@ static const value_string flags_vals[] = {
 
 /* Wireshark takes more items than a preference allows, a million, for an endless loop, and gives up
  * the packet.  At half of them our items stop. */
-bool zmtp_has_room(struct zmtp_ctx *ctx)
+bool zmtp_tree_is_full(const struct zmtp_ctx *ctx)
 {
-    if (!ctx->top || PTREE_DATA(ctx->top)->count < prefs.gui_max_tree_items / 2)
-        return true;
-    zmtp_leave_out(ctx);
-    return false;
+    return ctx->top && PTREE_DATA(ctx->top)->count >= prefs.gui_max_tree_items / 2;
+}
+
+/* The item of the frame.  Where items are not shown, one stands for all frames from here on: to it
+ * belong findings, and Wireshark's list of the protocols in the packet. */
+static void add_root(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, int len)
+{
+    bool full = ctx->shown && zmtp_tree_is_full(ctx);
+
+    ctx->shown = ctx->shown && !full;
+    if (ctx->shown) {
+        /* A tvb of its own, since the value of a protocol's item is its tvb from the beginning. */
+        ctx->root = proto_tree_add_item(
+            ctx->top, zmtp_proto, tvb_new_subset_length(tvb, (int)offset, len), 0, len, ENC_NA);
+        ctx->tree = proto_item_add_subtree(ctx->root, ett_zmtp);
+    } else if (!ctx->root || ctx->tree) {
+        ctx->root = proto_tree_add_item(
+            ctx->top, zmtp_proto, tvb_new_subset_remaining(ctx->tvb, (int)ctx->offset), 0,
+            tvb_captured_length_remaining(ctx->tvb, (int)ctx->offset), ENC_NA);
+        ctx->tree = NULL;
+    }
+    if (full)
+        zmtp_leave_out(ctx);
 }
 
 static void begin_frame_item(struct zmtp_ctx *ctx, tvbuff_t *tvb, unsigned offset, int len)
 {
-    ctx->shown = ctx->shown && zmtp_has_room(ctx);
-    ctx->root = ctx->tree = NULL;
-    if (ctx->shown) {
-        ctx->root = proto_tree_add_item(ctx->top, zmtp_proto, tvb, (int)offset, len, ENC_NA);
-        ctx->tree = proto_item_add_subtree(ctx->root, ett_zmtp);
-    }
+    if (ctx->top)
+        add_root(ctx, tvb, offset, len);
     zmtp_frame_begins(ctx);
     ctx->told.octets = (unsigned)len;
     if (ctx->gap) {
@@ -299,7 +314,7 @@ static void show_cut_header(struct zmtp_ctx *ctx, unsigned have)
 static void dissect_cut_frame(struct zmtp_ctx *ctx, const struct zmtp_header *header, unsigned have,
                               bool beyond)
 {
-    int total = (int)(header->size + header->body_len);
+    int total = (int)(header->size + header->body_len); /* not above MAX_FRAME_LEN by much */
     tvbuff_t *tvb = tvb_new_subset_length_caplen(ctx->tvb, (int)ctx->offset, (int)have, total);
 
     if (beyond)
@@ -366,8 +381,8 @@ static void dissect_frames(struct zmtp_ctx *ctx)
 
 /* ---- The dissector ---- */
 
-/* Whether anybody looks at our items: the whole tree is shown, or a field of ours is asked for.  An
- * invisible tree takes no items, but every attempt costs time. */
+/* Whether anybody looks at our items: the whole tree is shown, or a field of ours is asked for.  Of
+ * an invisible tree Wireshark throws the other items away, but every attempt costs time. */
 static bool is_shown(proto_tree *tree)
 {
     return proto_field_is_referenced(tree, zmtp_proto) || expert_proto < 0 ||

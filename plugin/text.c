@@ -34,15 +34,30 @@ const char *zmtp_printable_word(packet_info *pinfo, tvbuff_t *tvb, unsigned offs
     return text;
 }
 
+/* How many of these octets, the first of a longer text, are whole characters of UTF-8; 0: it is
+ * none. */
+static unsigned whole_characters(const uint8_t *octets, unsigned len)
+{
+    const char *end;
+    unsigned whole;
+
+    if (g_utf8_validate((const char *)octets, (gssize)len, &end))
+        return len;
+    whole = (unsigned)(end - (const char *)octets);
+    return len - whole < MAX_UTF8_OCTETS ? whole : 0;
+}
+
 const char *zmtp_name_text(packet_info *pinfo, tvbuff_t *tvb, unsigned offset, unsigned len)
 {
-    unsigned shown = MIN(len, MAX_SHOWN_OCTETS);
-    char *text = tvb_format_text(pinfo->pool, tvb, (int)offset, (int)shown);
+    unsigned shown = MAX_SHOWN_OCTETS;
+    unsigned whole;
 
-    if (shown == len)
-        return text;
-    tvb_ensure_bytes_exist(tvb, (int)offset, (int)len);
-    return wmem_strdup_printf(pinfo->pool, "%s...", text);
+    if (len <= shown)
+        return tvb_format_text(pinfo->pool, tvb, (int)offset, (int)len);
+    whole = whole_characters(tvb_get_ptr(tvb, (int)offset, (int)len), shown);
+    return wmem_strdup_printf(
+        pinfo->pool, "%s...",
+        tvb_format_text(pinfo->pool, tvb, (int)offset, (int)(whole ? whole : shown)));
 }
 
 const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload)
@@ -50,16 +65,11 @@ const char *zmtp_text_preview(packet_info *pinfo, tvbuff_t *payload)
     unsigned len = tvb_reported_length(payload);
     unsigned shown = MIN(MIN(len, MAX_SHOWN_OCTETS), tvb_captured_length(payload));
     const uint8_t *octets = tvb_get_ptr(payload, 0, (int)shown);
-    const char *end;
 
-    /* The last character may be cut in two. */
-    if (!g_utf8_validate((const char *)octets, (gssize)shown, &end)) {
-        unsigned whole = (unsigned)(end - (const char *)octets);
-
-        if (shown == len || shown - whole >= MAX_UTF8_OCTETS)
-            return NULL;
-        shown = whole;
-    }
+    if (shown < len)
+        shown = whole_characters(octets, shown);
+    else if (!g_utf8_validate((const char *)octets, (gssize)shown, NULL))
+        return NULL;
     if (shown == 0)
         return NULL;
     for (unsigned i = 0; i < shown; i++) {

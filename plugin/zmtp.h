@@ -160,13 +160,13 @@ struct zmtp_ctx {
     struct zmtp_peer *other;
     unsigned dir; /* index of peer in conn->peer */
     bool first_pass;
-    bool shown;        /* somebody looks at our items; else root and tree are NULL */
-    tvbuff_t *tvb;     /* all octets of the call */
-    uint32_t tvb_seq;  /* TCP sequence number of its first octet */
-    int32_t part;      /* parts seen of the unfinished multipart message; -1: not known */
-    unsigned findings; /* first pass: with a memo, see zmtp_remember_finding */
-    unsigned found;    /* all, see findings.c */
-    bool left_out;     /* it was said that not all of this packet is shown */
+    bool shown;             /* somebody looks at our items */
+    tvbuff_t *tvb;          /* all octets of the call */
+    uint32_t tvb_seq;       /* TCP sequence number of its first octet */
+    int32_t part;           /* parts seen of the unfinished multipart message; -1: not known */
+    unsigned memo_findings; /* first pass: with a memo, see zmtp_remember_finding */
+    unsigned shown_findings;
+    bool left_out; /* it was said that not all of this packet is shown */
     struct zmtp_info info;
     struct zmtp_plaintexts plaintexts;
     struct zmtp_tap *tap; /* NULL: nobody listens */
@@ -175,11 +175,12 @@ struct zmtp_ctx {
     struct zmtp_takers takers;
 
     /* The frame being dissected. */
-    bool gap;        /* data are missing before it */
-    uint32_t seq;    /* TCP sequence number of its first octet */
-    unsigned offset; /* of the frame in tvb */
-    proto_item *root;
-    proto_tree *tree;
+    bool gap;         /* data are missing before it */
+    uint32_t seq;     /* TCP sequence number of its first octet */
+    unsigned offset;  /* of the frame in tvb */
+    proto_item *root; /* of the frame; where nobody looks, of all frames of the call */
+    proto_tree
+        *tree; /* NULL where nobody looks; what runs for every message then spares the calls */
     uint8_t greeting_form; /* of a piece of a greeting: enum form of greeting.c */
     struct zmtp_told told;
 };
@@ -254,8 +255,8 @@ bool zmtp_frames_plausible(tvbuff_t *tvb, unsigned offset, bool unversioned);
 bool zmtp_frame_header(tvbuff_t *tvb, unsigned offset, bool unversioned,
                        struct zmtp_header *header);
 
-/* Whether the tree takes more items; else it was said that it does not. */
-bool zmtp_has_room(struct zmtp_ctx *ctx);
+/* Whether the tree shall take no more items: then zmtp_leave_out says so. */
+bool zmtp_tree_is_full(const struct zmtp_ctx *ctx);
 
 /* Say that this item should have been protected. */
 void zmtp_mark_unprotected(struct zmtp_ctx *ctx, proto_item *item);

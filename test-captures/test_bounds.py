@@ -214,7 +214,7 @@ SMALL = {
 
 
 FINDINGS = "unknown commands", "damaged commands", "reserved flags"
-FINDINGS_SHOWN = 4000
+FINDINGS_SHOWN = 2000
 
 
 @pytest.mark.parametrize("what", SMALL)
