@@ -88,6 +88,19 @@ def progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def told_command(arguments):
+    """What repeats this run: without the files of this machine."""
+    left, told = list(arguments), ["scripts/bench"]
+    while left:
+        option, equals, value = left.pop(0).partition("=")
+        takes_file = option in ("--data", "--json", "--write", "--from")
+        if takes_file and not equals and left:
+            left.pop(0)
+        elif not takes_file:
+            told.append(option + equals + value)
+    return " ".join(told)
+
+
 # ---- The table ----
 
 def opponents(bench, what, keys):
@@ -217,7 +230,7 @@ def measure_table(bench, options, tell):
     others = [one.name for one in (bench.lua, bench.other) if one]
     result = {"machine": machine(), "series": list(bench.series), "runs": options["runs"],
               "others": ["built-in", *others] if bench.series >= (4, 4) else others,
-              "command": " ".join(["scripts/bench", *sys.argv[1:]]), "rows": []}
+              "command": told_command(sys.argv[1:]), "rows": []}
     tell(head(result))
     for name in options["sets"]:
         what = SETS[name].scaled(options["part"])
