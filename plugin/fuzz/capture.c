@@ -60,7 +60,7 @@ static void look_at_item(proto_node *node, void *user_data)
         if (node->finfo->rep) {
             require_label(node->finfo->rep->representation);
         } else {
-#if ZMTP_WIRESHARK_AT_LEAST(4, 4)
+#if ZMTP_WIRESHARK_AT_LEAST(4, 6)
             proto_item_fill_label(node->finfo, label, NULL);
 #else
             proto_item_fill_label(node->finfo, label);
@@ -111,6 +111,9 @@ static const nstime_t *time_of_frame(struct packet_provider_data *provider, uint
 static void describe(wtap_rec *rec, const struct packet *packet, uint64_t time)
 {
     memset(rec, 0, offsetof(wtap_rec, options_buf));
+#if ZMTP_WIRESHARK_AT_LEAST(4, 6)
+    wtap_setup_packet_rec(rec, WTAP_ENCAP_RAW_IP); /* its name, too */
+#endif
     rec->rec_type = REC_TYPE_PACKET;
     rec->presence_flags = WTAP_HAS_TS | WTAP_HAS_CAP_LEN;
     rec->ts.secs = (time_t)(SECONDS_AT_START + time / MICROSECONDS);

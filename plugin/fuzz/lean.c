@@ -11,6 +11,7 @@
 
 #include "wireshark.h"
 
+#include <epan/expert.h>
 #include <epan/reassemble.h>
 #include <epan/wmem_scopes.h>
 
@@ -53,6 +54,16 @@ int proto_register_protocol(const char *name, const char *short_name, const char
     *(void **)&call = original("proto_register_protocol");
     registering = filter_name;
     return call(name, short_name, filter_name);
+}
+
+/* Where Wireshark has a "zmtp" of its own the plugin registers none, but comes by here first. */
+expert_module_t *expert_register_protocol(int id)
+{
+    expert_module_t *(*call)(int);
+
+    *(void **)&call = original("expert_register_protocol");
+    registering = proto_get_protocol_filter_name(id);
+    return call(id);
 }
 
 void register_init_routine(void (*routine)(void))

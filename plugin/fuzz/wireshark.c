@@ -172,7 +172,11 @@ static void start_once(void)
     REQUIRE(g_setenv("WIRESHARK_ABORT_ON_TOO_MANY_ITEMS", "1", TRUE));
     REQUIRE(g_setenv("G_SLICE", "always-malloc", TRUE));
     ws_log_set_level(LOG_LEVEL_WARNING);
+#if ZMTP_WIRESHARK_AT_LEAST(4, 4)
+    ws_log_set_fatal_level(LOG_LEVEL_WARNING);
+#else
     ws_log_set_fatal(LOG_LEVEL_WARNING);
+#endif
     (void)g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
     init_process_policies();
 #if ZMTP_WIRESHARK_AT_LEAST(4, 6)
@@ -187,8 +191,12 @@ static void start_once(void)
     plugin_register();
     REQUIRE(epan_init(NULL, NULL, ZMTP_FALSE));
     /* That needs a database, which only the whole program opens. */
+#if ZMTP_WIRESHARK_AT_LEAST(4, 4)
+    set_preference("nameres.maxmind_geoip", "FALSE");
+#else
     set_preference("ip.use_geoip", "FALSE");
     set_preference("ipv6.use_geoip", "FALSE");
+#endif
     set_preference("gui.column.format", "\"Protocol\",\"%p\",\"Info\",\"%i\"");
     build_column_format_array(&packet_list, prefs.num_cols, ZMTP_TRUE);
     turn_off_other_protocols();
