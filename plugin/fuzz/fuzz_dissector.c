@@ -26,6 +26,7 @@ struct script {
     struct capture capture;
     struct peers peers[CONNECTIONS];
     unsigned given; /* which of the peers' keys: GIVE_SESSION_KEY and so on */
+    bool as_text;   /* they come as lines of a key log, or in a block */
     char *keys;     /* for the key log, before the next packet */
     unsigned keys_len;
     bool other_keys;
@@ -99,7 +100,7 @@ static void segment(struct peers *peers, unsigned from, const struct record *rec
 static void add_keys(struct script *script, const struct record *record)
 {
     script->other_keys = true;
-    expect_key_log();
+    expect_key_log(record->len > 0);
     script->keys = (char *)g_realloc(script->keys, script->keys_len + record->len + 1);
     memcpy(script->keys + script->keys_len, record->data, record->len);
     script->keys_len += record->len;
@@ -164,11 +165,11 @@ static void operate(struct script *script, const struct record *record)
         break;
     case KEY_ROW:
         script->other_keys = true;
-        add_key_row(record->data, record->len);
+        add_key_row(peers->keys, record->data, record->len);
         break;
     case CERTIFICATE:
         script->other_keys = true;
-        give_certificate(record->data, record->len);
+        give_certificate(peers->keys, record->data, record->len);
         break;
     }
 }
@@ -196,10 +197,13 @@ static void on_open(void *user_data)
 {
     const struct script *script = (const struct script *)user_data;
 
-    if (script->given) {
-        for (unsigned i = 0; i < CONNECTIONS; i++)
+    for (unsigned i = 0; i < CONNECTIONS && script->given; i++) {
+        if (script->as_text)
+            append_key_lines(&handshakes[i], script->given);
+        else
             give_keys(zmtp_keys(), &handshakes[i], script->given, ZMTP_SOURCE_KEYLOG);
     }
+    zmtp_keys_renew();
 }
 
 static void on_keys(void *user_data, const char *keys, unsigned len)
@@ -208,14 +212,21 @@ static void on_keys(void *user_data, const char *keys, unsigned len)
     append_keys(keys, len);
 }
 
+/* Whether the keys open messages.  The client's transient key needs WELCOME, which its server's key
+ * opens. */
+static bool is_enough(unsigned given)
+{
+    const unsigned with_welcome = GIVE_CLIENT_TRANSIENT_SECRET | GIVE_SERVER_SECRET;
+
+    return given & (GIVE_SESSION_KEY | GIVE_SERVER_TRANSIENT_SECRET) ||
+           (given & with_welcome) == with_welcome;
+}
+
 /* Whether the plugin must open every box that was sealed; how many there are. */
 static bool must_open_all(const struct script *script, unsigned *boxes)
 {
-    const unsigned enough =
-        GIVE_SESSION_KEY | GIVE_CLIENT_TRANSIENT_SECRET | GIVE_SERVER_TRANSIENT_SECRET;
-
     *boxes = 0;
-    if (!(script->given & enough) || script->other_keys || script->capture.count == MAX_PACKETS)
+    if (!is_enough(script->given) || script->other_keys || script->capture.count == MAX_PACKETS)
         return false;
     for (unsigned i = 0; i < CONNECTIONS; i++) {
         if (script->peers[i].begun && !script->peers[i].regular)
@@ -281,7 +292,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     script.other_keys = false;
     for (unsigned i = 0; i < CONNECTIONS; i++)
         peers_init(&script.peers[i], &script.capture, i, &handshakes[i]);
-    begin_key_files((options & EMBEDDED) != 0);
+    script.as_text = (options & AS_TEXT) != 0;
+    begin_key_files(script.as_text);
+    if (script.as_text && script.given)
+        expect_key_log(true);
     run_script(&script, &records);
     choose_preferences(options);
     read_script(&script, options);

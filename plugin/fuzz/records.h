@@ -15,8 +15,8 @@ enum option {
     DECODE_AS = 8,
     OUT_OF_ORDER = 16,
     NO_REASSEMBLY = 32,
-    DRAW = 64,     /* the tables at the end */
-    EMBEDDED = 128 /* keys come in blocks of the capture, where Wireshark can */
+    DRAW = 64,    /* the tables at the end */
+    AS_TEXT = 128 /* keys come in blocks of the capture; where Wireshark cannot, in a key log */
 };
 
 /* make_seeds.py writes these numbers, too. */
@@ -35,7 +35,7 @@ enum operation {
     RESTART,
     TIME,
     KEY_LOG, /* text of a key log, which appears before the next packet */
-    KEY_ROW, /* type, public key, blank, secret key: of the key table */
+    KEY_ROW, /* type, public key, blank, secret key: of the key table; or see key_files.c */
     CERTIFICATE,
 };
 
