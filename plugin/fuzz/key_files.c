@@ -17,10 +17,10 @@
 #include <epan/secrets.h>
 #endif
 
-enum { SECRETS_TYPE_ZMTK = 0x5a4d544b };
+enum { SECRETS_TYPE_ZMTK = 0x5a4d544b, KEYTAB = 5 };
 
 static bool use_blocks;
-static bool has_key_log, has_rows, has_certificate;
+static bool has_key_log, has_rows, has_certificate, has_keytab;
 
 /* A file of this process, which its end removes: TMPDIR is scripts/fuzz's. */
 static const char *file_name(const char *name)
@@ -58,7 +58,9 @@ void end_key_files(void)
     }
     if (has_rows)
         uat_clear(uat_get_table_by_name("ZMTP keys"));
-    has_key_log = has_certificate = has_rows = false;
+    if (has_keytab)
+        set_preference("kerberos.decrypt", "FALSE");
+    has_key_log = has_certificate = has_rows = has_keytab = false;
 }
 
 /* ---- Keys of the peers, as text ---- */
@@ -163,12 +165,26 @@ void add_key_row(const struct handshake *peers, const uint8_t *data, unsigned le
 
 /* ---- Files ---- */
 
-/* One octet: which of the peers' keys; otherwise the whole file. */
+/* Kerberos reads the file of a name once, so that it is one for all inputs. */
+static void give_keytab(void)
+{
+    const char *path = g_getenv("ZMTP_FUZZ_KEYTAB");
+
+    set_preference("kerberos.file", path ? path : "/nonexistent");
+    set_preference("kerberos.decrypt", "TRUE");
+    has_keytab = true;
+}
+
+/* One octet: which of the peers' keys, or 5: the service's keytab; otherwise the whole file. */
 void give_certificate(const struct handshake *peers, const uint8_t *data, unsigned len)
 {
     const char *path = file_name("certificate");
     char *text = NULL;
 
+    if (len == 1 && data[0] == KEYTAB) {
+        give_keytab();
+        return;
+    }
     if (len == 1) {
         const struct key_pair *keys = pair(peers, data[0]);
 

@@ -18,6 +18,7 @@ GIVE_ENOUGH = 32  # the session key, in handshake.h
 GSSAPI = 3  # of the mechanisms in fuzz_dissector.c
 INITIATE, MESSAGE = 6, 9  # of the commands there
 CUT = 8  # enum fate of tcp.h
+KEYTAB = b"\5"  # in key_files.c
 KERBEROS = bytes.fromhex("06092a864886f712010202")
 
 PLAINTEXTS = (b"\0hello", b"\1part", b"\0last", b"\2\4PING\0\2\1a", b"\2\4PONG\1", b"\2\tSUBSCRIBEtopic",
@@ -122,6 +123,9 @@ def scripts(public, secret):
         yield f"given-{bit}", SEEN | DRAW, 1 << bit, handshake()
         yield f"text-{bit}", AS_TEXT | SEEN | DRAW, 1 << bit, handshake()
         yield f"pairs-{bit}", SEEN, 1 << bit, handshake(row(PUBLIC_ROW, SERVER))
+    for connection in 1, 2:  # whose payloads others dissect
+        yield (f"payloads-{connection}", SEEN | DRAW, GIVE_ENOUGH,
+               record(SHAKE_HANDS, b"", 0, connection) + boxes(connection))
     for options in 0, SEEN, SEEN | TWICE | DRAW:
         yield f"boxes-{options}", options, GIVE_ENOUGH, record(SHAKE_HANDS) + everything
         yield f"boxes-text-{options}", options | AS_TEXT, GIVE_ENOUGH, record(SHAKE_HANDS) + everything
@@ -149,6 +153,7 @@ def scripts(public, secret):
         yield f"late-keys-{options}", options, 0, handshake() + key_log(pair, b"CURVE_SESSION_KEY") + boxes()
     for number, token in enumerate(tokens()):
         yield f"gssapi-{number}", SEEN | TWICE, 0, b"".join(gssapi(token))
+        yield f"keytab-{number}", SEEN, 0, record(CERTIFICATE, KEYTAB) + b"".join(gssapi(token))
     for octets in 1, 20:
         long = framed(KERBEROS + b"\1\0" + bytes(99))
         yield f"gssapi-cut-{octets}", SEEN, 0, b"".join(gssapi(long, bytes([CUT, octets])))

@@ -4,7 +4,7 @@
 """usage: make_seeds.py FOLDER CAPTURE...
 
 Writes into FOLDER an input for each pcap file: what its first four TCP connections sent, with the keys of NAME.keys
-beside NAME.pcap, as one pass without a tree; and the same as two passes with all that can be shown."""
+and NAME.keytab beside NAME.pcap, as one pass without a tree; and the same as two passes with all that can be shown."""
 import ipaddress
 import struct
 import sys
@@ -14,7 +14,8 @@ LARGEST = 4096  # scripts/fuzz lets inputs have no more
 CONNECTIONS = 4
 LINK_HEADERS = {1: 14, 101: 0, 113: 16, 228: 0, 276: 20}  # by link type: octets before the IP header
 FIN, SYN, RST, PSH = 1, 2, 4, 8
-OCTETS, OPEN, SEGMENT, KEY_LOG = 0, 4, 10, 13  # enum operation of records.h
+OCTETS, OPEN, SEGMENT, KEY_LOG, CERTIFICATE = 0, 4, 10, 13, 15  # enum operation of records.h
+KEYTAB = b"\5"  # in key_files.c: the one that scripts/fuzz makes
 PLAIN, FULL = 0, 2 | 4 | 64  # enum option: no tree; TREE_SEEN, SECOND_PASS, DRAW
 
 
@@ -54,6 +55,8 @@ def records(path):
     keys = path.with_suffix(".keys")
     if keys.exists():
         yield record(KEY_LOG, 0, 0, keys.read_bytes()[:LARGEST // 2])
+    if path.with_suffix(".keytab").exists():
+        yield record(CERTIFICATE, 0, 0, KEYTAB)
     clients = {}  # by both ends: who connected, and the connection's number
     for source, destination, flags, data in segments(path):
         ends = frozenset((source, destination))

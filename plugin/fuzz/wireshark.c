@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../compat.h"
 #include "../connections.h"
 #include "../zmtp.h"
 
@@ -149,6 +150,32 @@ static void start_listeners(void)
     listen("zmtp", &opened, 0, reset_count, on_zmtp, NULL);
 }
 
+/* ---- Dissectors of payloads ---- */
+
+#define PORT_BY_TABLE 40001 /* clients' ports: tcp.c */
+#define ROW_BY_USER "\"40002\",\"spnego\""
+
+/* Takes payloads with an H, and often reads beyond their end, as other people's dissectors do. */
+static zmtp_bool dissect_badly(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    (void)pinfo;
+    (void)data;
+    if (tvb_get_uint8(tvb, 0) != 'H')
+        return ZMTP_FALSE;
+    proto_tree_add_item(tree, proto_get_id_by_filter_name("data"), tvb, 0, -1, ENC_NA);
+    (void)tvb_get_uint8(tvb, tvb_get_uint8(tvb, 1));
+    return ZMTP_TRUE;
+}
+
+/* By each way that the plugin finds one. */
+static void hand_off_payloads(void)
+{
+    heur_dissector_add("zmtp", dissect_badly, "ZMTP of the fuzzer", "fuzz_zmtp",
+                       proto_get_id_by_filter_name("data"), HEURISTIC_ENABLE);
+    dissector_add_uint("zmtp.protocol", PORT_BY_TABLE, find_dissector("gssapi"));
+    set_preference("uat:zmtp_tcp_protocols", ROW_BY_USER);
+}
+
 /* ---- The start ---- */
 
 /* Memory that was freed a while ago is used again, which makes an execution a good deal faster. */
@@ -200,6 +227,7 @@ static void start_once(void)
     set_preference("gui.column.format", "\"Protocol\",\"%p\",\"Info\",\"%i\"");
     build_column_format_array(&packet_list, prefs.num_cols, ZMTP_TRUE);
     turn_off_other_protocols();
+    hand_off_payloads();
     start_listeners();
 }
 
