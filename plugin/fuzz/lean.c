@@ -18,8 +18,8 @@
 #include "../compat.h"
 
 /* What carries ZMTP, what is in it, and what those call. */
-static const char *const needed[] = {"frame", "raw",  "ip",      "ipv6",   "tcp",
-                                     "zmtp",  "data", "gss-api", "spnego", "kerberos"};
+static const char *const needed[] = {"frame", "raw",     "ip",     "ipv6",        "tcp",     "zmtp",
+                                     "data",  "gss-api", "spnego", "spnego-krb5", "kerberos"};
 
 /* Who is registering: NULL while it is Wireshark itself. */
 static const char *registering;

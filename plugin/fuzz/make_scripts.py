@@ -109,6 +109,7 @@ def gssapi(token, fate=b""):
     for sender in 0, 1:
         yield record(FRAME, b"\4\7MESSAGE" + length + token, sender)  # READY
         yield record(FRAME, b"\0\7MESSAGE" + length + token, sender)
+        yield record(COMMAND, bytes([MESSAGE]) + length + token, sender)
 
 
 def key_log(*lines):
