@@ -128,12 +128,13 @@ static void read_once(epan_t *session, struct capture *capture, wtap_rec *rec,
                       const struct reading *reading, bool first)
 {
     enum tree tree = first && reading->second_pass ? NO_TREE : reading->tree;
-    epan_dissect_t *edt = epan_dissect_new(session, tree != NO_TREE, tree == TREE_SEEN);
+    epan_dissect_t *edt = epan_dissect_new(session, tree != NO_TREE, false);
     nstime_t elapsed = NSTIME_INIT_ZERO;
     const frame_data *reference = NULL;
     uint64_t time = 0;
     uint32_t octets = 0;
 
+    trees_are_seen = tree == TREE_SEEN;
     for (unsigned i = 0; i < capture->count; i++) {
         const struct packet *packet = &capture->packets[i];
         frame_data *frame = &capture->frames[i];

@@ -21,6 +21,11 @@
 static const char *const needed[] = {"frame", "raw",     "ip",     "ipv6",        "tcp",     "zmtp",
                                      "data",  "gss-api", "spnego", "spnego-krb5", "kerberos"};
 
+/* The plugin's own, not Wireshark's: adopt.c. */
+#define DISSECTOR (ZMTP_WIRESHARK_AT_LEAST(4, 4) ? "zmtp_security" : "zmtp")
+
+bool trees_are_seen;
+
 /* Who is registering: NULL while it is Wireshark itself. */
 static const char *registering;
 
@@ -108,6 +113,63 @@ wmem_tree_t *wmem_tree_new_autoreset(wmem_allocator_t *tree, wmem_allocator_t *d
 
     *(void **)&call = original("wmem_tree_new_autoreset");
     return is_wanted() ? call(tree, data) : wmem_tree_new(tree);
+}
+
+/* ---- Trees ---- */
+
+static dissector_t dissect_zmtp;
+static heur_dissector_t recognize_zmtp;
+
+/* Items of the packet and of TCP cost more than the plugin's, and nobody is to look at them: the
+ * tree is visible while the plugin has it. */
+static bool show(proto_tree *tree)
+{
+    return tree && trees_are_seen && !proto_tree_set_visible(tree, ZMTP_TRUE);
+}
+
+static int dissect_seen(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    bool hidden = show(tree);
+    int used = dissect_zmtp(tvb, pinfo, tree, data);
+
+    if (hidden)
+        proto_tree_set_visible(tree, ZMTP_FALSE);
+    return used;
+}
+
+static zmtp_bool recognize_seen(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    bool hidden = show(tree);
+    zmtp_bool taken = recognize_zmtp(tvb, pinfo, tree, data);
+
+    if (hidden)
+        proto_tree_set_visible(tree, ZMTP_FALSE);
+    return taken;
+}
+
+dissector_handle_t register_dissector(const char *name, dissector_t dissector, const int protocol)
+{
+    dissector_handle_t (*call)(const char *, dissector_t, const int);
+
+    *(void **)&call = original("register_dissector");
+    if (strcmp(name, DISSECTOR) != 0)
+        return call(name, dissector, protocol);
+    dissect_zmtp = dissector;
+    return call(name, dissect_seen, protocol);
+}
+
+void heur_dissector_add(const char *list, heur_dissector_t dissector, const char *display_name,
+                        const char *name, const int protocol, heuristic_enable_e enable)
+{
+    void (*call)(const char *, heur_dissector_t, const char *, const char *, const int,
+                 heuristic_enable_e);
+
+    *(void **)&call = original("heur_dissector_add");
+    if (strcmp(name, "zmtp_tcp") == 0) {
+        recognize_zmtp = dissector;
+        dissector = recognize_seen;
+    }
+    call(list, dissector, display_name, name, protocol, enable);
 }
 
 /* ---- Names of addresses ---- */

@@ -80,13 +80,18 @@ static void listen(const char *tap, void *data, unsigned flags, tap_reset_cb res
     REQUIRE(register_tap_listener(tap, data, NULL, flags, reset, packet, draw, NULL) == NULL);
 }
 
+static void require_names(const stat_node *node)
+{
+    for (; node; node = node->next) {
+        require_text(node->name);
+        require_names(node->children);
+    }
+}
+
+/* Wireshark's part of it, numbers, takes longer than all the rest of an execution. */
 static void draw_stats_tree(void *data)
 {
-    stats_tree *tree = (stats_tree *)data;
-    GString *text = stats_tree_format_as_str(tree, ST_FORMAT_PLAIN, 0, ZMTP_FALSE);
-
-    require_text(text->str);
-    g_string_free(text, TRUE);
+    require_names(&((const stats_tree *)data)->root);
 }
 
 static void listen_with_stats_tree(void)
@@ -182,7 +187,7 @@ static void hand_off_payloads(void)
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=16:malloc_context_size=10";
+    return "quarantine_size_mb=4:malloc_context_size=10";
 }
 
 /* A keytab that cannot be read is not freed there; the plugin reads none. */

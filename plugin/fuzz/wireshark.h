@@ -27,6 +27,9 @@ void end_run(const char *condition, const char *file, int line);
 /* The fuzzed program is not to be told of: what it writes goes nowhere. */
 void start_wireshark(void);
 
+/* lean.c: whether the plugin's part of the tree is visible, in a tree that is not. */
+extern bool trees_are_seen;
+
 /* lean.c: all but ZMTP and what it needs is turned off, and sessions do little else. */
 void turn_off_other_protocols(void);
 epan_t *open_lean_session(const struct packet_provider_funcs *functions,
