@@ -175,7 +175,8 @@ static void give_keytab(void)
     has_keytab = true;
 }
 
-/* One octet: which of the peers' keys, or 5: the service's keytab; otherwise the whole file. */
+/* One octet: which of the peers' keys, or 5: the service's keytab; otherwise the whole file.
+ * Nothing: there is no file. */
 void give_certificate(const struct handshake *peers, const uint8_t *data, unsigned len)
 {
     const char *path = file_name("certificate");
@@ -191,7 +192,7 @@ void give_certificate(const struct handshake *peers, const uint8_t *data, unsign
         text = g_strdup_printf("curve\n    public-key = \"%s\"\n    secret-key = \"%s\"\n",
                                hex(keys->public_key), hex(keys->secret));
         write_file(path, "w", text, (unsigned)strlen(text));
-    } else {
+    } else if (len > 0) {
         write_file(path, "w", data, len);
     }
     g_free(text);

@@ -121,7 +121,8 @@ static dissector_t dissect_zmtp;
 static heur_dissector_t recognize_zmtp;
 
 /* Items of the packet and of TCP cost more than the plugin's, and nobody is to look at them: the
- * tree is visible while the plugin has it. */
+ * tree is visible while the plugin has it. After an exception it stays so, which only costs time.
+ */
 static bool show(proto_tree *tree)
 {
     return tree && trees_are_seen && !proto_tree_set_visible(tree, ZMTP_TRUE);

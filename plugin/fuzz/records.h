@@ -34,9 +34,9 @@ enum operation {
     SEGMENT,     /* TCP flags, 2 octets: how far its sequence number is off, data */
     RESTART,
     TIME,
-    KEY_LOG, /* text of a key log, which appears before the next packet */
-    KEY_ROW, /* type, public key, blank, secret key: of the key table; or see key_files.c */
-    CERTIFICATE,
+    KEY_LOG,     /* text of a key log, which appears before the next packet */
+    KEY_ROW,     /* type, public key, blank, secret key: of the key table; or see key_files.c */
+    CERTIFICATE, /* a file's content; or see there */
 };
 
 struct record {
