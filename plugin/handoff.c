@@ -174,6 +174,7 @@ struct saved_packet {
     uint32_t srcport;
     uint32_t destport;
     unsigned layers;
+    unsigned items; /* in the tree */
 };
 
 static void save_packet(packet_info *pinfo, struct saved_packet *saved)
@@ -213,10 +214,10 @@ void zmtp_call_apart(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
                      void *data)
 {
     packet_info *pinfo = ctx->pinfo;
-    unsigned items = ctx->top ? PTREE_DATA(ctx->top)->count : 0;
     struct saved_packet saved;
 
     save_packet(pinfo, &saved);
+    saved.items = ctx->top ? PTREE_DATA(ctx->top)->count : 0;
     /* The columns tell of ZMTP: one packet can hold many payloads. */
     col_set_writable(pinfo->cinfo, COL_INFO, ZMTP_FALSE);
     col_set_writable(pinfo->cinfo, COL_PROTOCOL, ZMTP_FALSE);
@@ -234,7 +235,7 @@ void zmtp_call_apart(struct zmtp_ctx *ctx, tvbuff_t *tvb, proto_tree *tree,
     }
     ENDTRY;
     /* Who makes too many items is stopped, and Wireshark counts from 0 again. */
-    if (ctx->top && PTREE_DATA(ctx->top)->count < items)
+    if (ctx->top && PTREE_DATA(ctx->top)->count < saved.items)
         ctx->shown = false;
 }
 
