@@ -174,7 +174,7 @@ class Run:
             result.append(word)
         if "-T" in result and result[result.index("-T") + 1] == "fields" and "-e" not in result:
             result += ["-e", "frame.number"]
-        return result + ([] if self.tshark.series == "4.0" else ["--disable-protocol", "zmtp"])
+        return [*([] if self.tshark.series == "4.0" else ["--disable-protocol", "zmtp"]), *result]
 
 
 def judge(status, errors, output, mode, cut):
