@@ -18,8 +18,9 @@
 #include "../compat.h"
 
 /* What carries ZMTP, what is in it, and what those call. */
-static const char *const needed[] = {"frame", "raw",     "ip",     "ipv6",        "tcp",     "zmtp",
-                                     "data",  "gss-api", "spnego", "spnego-krb5", "kerberos"};
+static const char *const needed[] = {"frame",  "raw",         "ip",       "ipv6",
+                                     "tcp",    "zmtp",        "data",     "gss-api",
+                                     "spnego", "spnego-krb5", "kerberos", "ber"};
 
 /* The plugin's own, not Wireshark's: adopt.c. */
 #define DISSECTOR (ZMTP_WIRESHARK_AT_LEAST(4, 4) ? "zmtp_security" : "zmtp")
