@@ -8,10 +8,13 @@ import sys
 
 import pytest
 
+from bulk import SANITIZED
 from tools import BUILD, SCRIPTS, run
 
 sys.path.insert(0, str(SCRIPTS))
 from zmtp_bench_runs import SETS, Bench, Set, failure  # noqa: E402  pylint: disable=wrong-import-position
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitized plugin is not measured")
 
 PART = 2000  # of the data that is measured
 SMALL = [one.scaled(PART) for one in SETS.values()]
