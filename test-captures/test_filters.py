@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import pytest
 
+from bulk import SANITIZED
 from corpus import all_captures
 
 SAMPLES = {sample.id: sample for sample in all_captures()}
@@ -42,5 +43,6 @@ def test_kerberos_within_tokens(matches):
     assert found and set(found) <= set(matches(KERBEROS, "zmtp.command-name"))
 
 
+@pytest.mark.skipif(SANITIZED, reason="tshark itself never frees what -z io,phs counts")
 def test_protocol_hierarchy_has_zmtp(tshark):
     assert "zmtp" in tshark(REQ_REP.capture, "-q", "-z", "io,phs")
