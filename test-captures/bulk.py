@@ -12,6 +12,7 @@ Unlike pcap_writer.py nothing is computed that tshark does not look at (checksum
 Run as a program, this file runs a command and says on its last line of standard error what that took: the peak memory
 that wait4 tells of a process counts its parent's until exec, and a small parent makes that small.
 """
+import copy
 import json
 import os
 import resource
@@ -106,10 +107,13 @@ class Used:
 
 
 class Meter:
-    """Runs tshark and measures it; no answer is cached."""
+    """Runs tshark and measures it; no answer is cached. Leaks are for others to find: -z io,stat has one itself."""
 
     def __init__(self, tshark):
-        self._tshark = tshark
+        self._tshark = copy.copy(tshark)
+        environment = self._tshark.environment
+        if SANITIZED:
+            self._tshark.environment = {**environment, "ASAN_OPTIONS": environment["ASAN_OPTIONS"] + ":detect_leaks=0"}
 
     def __call__(self, capture, *arguments, keys=None):
         """Without keys, standard error must be empty."""
