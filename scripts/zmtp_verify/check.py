@@ -1,0 +1,106 @@
+# Checks one capture: its conversation against the rules, and against NAME.expect.json. The result is what --json prints.
+# SPDX-License-Identifier: GPL-2.0-or-later
+import typing
+from pathlib import Path
+
+from . import expectation, rules_curve, rules_handshake, rules_traffic  # noqa: F401  (rules_* register their rules)
+from .conversation import Capture
+from .known import known
+from .rules import MUST, NOTE, SHOULD, deviations
+from .tshark import CannotCheck
+
+PASSED, DEVIATES, UNCHECKED = "passed", "deviates", "unchecked"
+FAILING = {MUST: (MUST,), SHOULD: (MUST, SHOULD), NOTE: (MUST, SHOULD, NOTE)}
+KEY_FILES = (".keys", ".keytab")
+ROW = ("stream", "first_frame", "version", "mechanism", "outcome", "finding", "what")
+
+
+class Options(typing.NamedTuple):
+    keys: tuple = ()  # key logs and keytabs besides those beside the capture
+    tshark: tuple = ()  # "-o" and "-d" of tshark, with their values
+    fail_on: str = SHOULD
+    strict: bool = False  # known deviations count too
+    accept: bool = False
+
+
+def check(tshark, file, options):
+    """A result of one capture, as in README.md of this folder."""
+    result = {"type": "capture", "file": str(file), "state": PASSED, "error": None, "keys": [], "connections": [],
+              "deviations": [], "expectation": None}
+    try:
+        _check(tshark, Path(file), options, result)
+    except (CannotCheck, expectation.Unusable) as error:
+        result.update(state=UNCHECKED, error=str(error))
+    return result
+
+
+def keys_beside(capture):
+    name = expectation.path_of(capture).name.removesuffix(".expect.json")
+    return [path for path in (capture.with_name(name + ending) for ending in KEY_FILES) if path.exists()]
+
+
+def _check(tshark, file, options, result):
+    path = expectation.path_of(file)
+    expected = None
+    try:
+        expected = expectation.read(path)
+    except expectation.Unusable:
+        if not options.accept:
+            raise
+    words = [*(expected["options"] if expected else ()), *(options.tshark or ())]
+    keys = [*options.keys, *keys_beside(file)]
+    capture = Capture()
+    capture.finish(tshark.read(file, keys, words, capture.take))
+    if not capture.connections and not (expected and not expected["connections"]) and not options.accept:
+        raise CannotCheck("no ZMTP connection was found in it: if it has some, name their port (-d tcp.port==5555,zmtp)")
+    result["keys"] = [str(key) for key in keys]
+    result["connections"] = [_row(connection) for connection in capture.connections]
+    found = _told(deviations(capture))
+    tolerated = {} if options.accept else expected["accepted"] if expected else {}
+    for one in found:
+        fails = one["severity"] in FAILING[options.fail_on] and not (one["known"] and one["tolerated"]
+                                                                     and not options.strict)
+        one["accepted"] = fails and one["count"] <= tolerated.get(f"{one['connection']}:{one['rule']}", 0)
+        one["fails"] = fails and not one["accepted"]
+    accepted = {f"{one['connection']}:{one['rule']}": one["count"] for one in found if one["fails"] or one["accepted"]}
+    description, events = expectation.described(capture, words, accepted)
+    if options.accept:
+        expectation.write(path, description)
+        for one in found:
+            one["accepted"], one["fails"] = one["fails"] or one["accepted"], False
+        expected = description
+    result["deviations"] = found
+    if expected:
+        lines = expectation.differences(expected, description, events)
+        gone = sorted(name for name, count in expected["accepted"].items() if count and name not in accepted)
+        lines += [f"- deviation {name.partition(':')[2]} of connection {name.partition(':')[0]} is no longer there: "
+                  "accept that (--accept)" for name in gone]
+        result["expectation"] = {"file": str(path), "same": not lines, "written": options.accept, "differences": lines}
+    if any(one["fails"] for one in found) or expected and lines:
+        result["state"] = DEVIATES
+
+
+def _row(connection):
+    row = connection.row
+    return {"number": connection.number, **{name: row[name] for name in ROW}, "whole": connection.whole,
+            **{side: {name: row[side][name] for name in ("address", "port", "socket_type", "messages", "boxes",
+                                                         "boxes_opened", "commands")} for side in ("client", "server")}}
+
+
+def _told(found):
+    """One entry for each rule and connection, with how often and where first."""
+    entries = {}
+    for one in found:
+        library = known(one)
+        key = one.rule.id, one.connection.number, library
+        if key in entries:
+            entries[key]["count"] += 1
+            continue
+        entries[key] = {
+            "rule": one.rule.id, "rfc": one.rule.rfc, "section": one.rule.section, "severity": one.rule.severity,
+            "text": one.rule.text, "connection": one.connection.number, "stream": one.connection.stream,
+            "packet": one.item.packet, "side": one.item.side, "seen": one.seen, "count": 1,
+            "known": library and f"{library.libraries}: {library.remark}",
+            "tolerated": bool(library and library.tolerated),
+        }
+    return list(entries.values())

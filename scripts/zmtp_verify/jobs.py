@@ -1,0 +1,54 @@
+# Spreads the work: over the cores of this machine, or, with GNU parallel or a Slurm array, over many machines.
+# SPDX-License-Identifier: GPL-2.0-or-later
+import concurrent.futures
+import os
+import shlex
+import signal
+import subprocess
+import sys
+
+from .check import check
+from .tshark import Tshark
+
+_TSHARK = None
+
+
+def _start(plugins, seconds):
+    global _TSHARK  # one for each process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    _TSHARK = Tshark(plugins, seconds)
+
+
+def _check(file, options):
+    return check(_TSHARK, file, options)
+
+
+def run_all(files, plugins, seconds, jobs, options):
+    """Yields a result for each file as it comes."""
+    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=_start, initargs=(plugins, seconds)) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(_check, file, options) for file in files]):
+            yield done.result()
+
+
+def cores():
+    return len(os.sched_getaffinity(0))
+
+
+def shard(files, number, count):
+    """The files of part NUMBER (from 1) of COUNT: the same ones on each machine that has the same files."""
+    return files[number - 1::count]
+
+
+def commands(program, count, words):
+    """One command line for each of COUNT parts, as GNU parallel reads them."""
+    return [shlex.join([program, "--json", "--shard", f"{number}/{count}", *words]) for number in range(1, count + 1)]
+
+
+def run_by_parallel(program, words, count, logins):
+    """Runs all parts by GNU parallel on the machines of --sshlogin, which have the same files and program under the
+    same paths. Returns what each printed."""
+    # A part that finds deviations ends with 1: that is no failure of its job.
+    done = subprocess.run(["parallel", "--keep-order", "--sshlogin", logins, "--workdir", os.getcwd()],
+                          input="".join(line + "\n" for line in commands(program, count, words)), text=True,
+                          stdout=subprocess.PIPE, stderr=sys.stderr, check=False)
+    return done.stdout
