@@ -1,4 +1,4 @@
-# Checks one capture: its conversation against the rules, and against NAME.expect.json. The result is what --json prints.
+# Checks one capture: its conversation against the rules, and against NAME.expect.json. --json prints the result.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import typing
 from pathlib import Path
@@ -24,7 +24,7 @@ class Options(typing.NamedTuple):
 
 
 def check(tshark, file, options):
-    """A result of one capture, as in README.md of this folder."""
+    """The result of one capture, as README.md beside this file has it."""
     result = {"type": "capture", "file": str(file), "state": PASSED, "error": None, "keys": [], "connections": [],
               "deviations": [], "expectation": None}
     try:
@@ -52,7 +52,8 @@ def _check(tshark, file, options, result):
     capture = Capture()
     capture.finish(tshark.read(file, keys, words, capture.take))
     if not capture.connections and not (expected and not expected["connections"]) and not options.accept:
-        raise CannotCheck("no ZMTP connection was found in it: if it has some, name their port (-d tcp.port==5555,zmtp)")
+        raise CannotCheck("no ZMTP connection was found in it: if it has some, name their port "
+                          "(-d tcp.port==5555,zmtp)")
     result["keys"] = [str(key) for key in keys]
     result["connections"] = [_row(connection) for connection in capture.connections]
     found = _told(deviations(capture))

@@ -3,11 +3,12 @@
 import hashlib
 
 CLIENT, SERVER = "client", "server"  # as in the table of connections (plugin/STATISTICS.md)
-PROTECTING = ("CURVE", "GSSAPI")
+UNSET = (None, "0", "0x00", "False")  # Wireshark 4.0 shows boolean fields as numbers, later ones as words
 SEVERITIES = {0x200000: "chat", 0x400000: "note", 0x600000: "warn", 0x800000: "error"}
 # What a greeting is made of. Its octets often come in several packets.
-GREETING = {"zmtp.signature", "zmtp.version.major", "zmtp.version.minor", "zmtp.as-server", "zmtp.filler", "zmtp.revision",
-            "zmtp.socket_type.code"}
+GREETING = {"zmtp.signature", "zmtp.version.major", "zmtp.version.minor", "zmtp.mechanism", "zmtp.as-server",
+            "zmtp.filler", "zmtp.revision", "zmtp.socket_type.code"}
+PAYLOADS = {"CURVE": "zmtp.curvezmq", "GSSAPI": "zmtp.gssapi"}  # fields of what a mechanism protects
 # Where one of these is found, something before it is not in the capture.
 HOLES = {"zmtp.gap", "zmtp.not_aligned", "zmtp.not_all_shown", "zmtp.length.large"}
 
@@ -19,8 +20,8 @@ def other(side):
 class Item:
     """One ZMTP item of the tree: a frame, or some octets of a greeting."""
 
-    def __init__(self, packet, time, side, field):
-        self.packet, self.time, self.side, self.field = packet, time, side, field
+    def __init__(self, packet, side, field):
+        self.packet, self.side, self.field = packet, side, field
         self.findings = {}  # filter name: (severity, text)
         self._fields = {}
         for one in field.walk():
@@ -53,7 +54,7 @@ class Item:
         return self._fields[name][0].octets if name in self._fields else b""
 
     def is_set(self, name):
-        return self.show(name) in ("1", "True", "0x01")
+        return self.show(name) not in UNSET
 
     def found(self, name):
         """The text of a finding of the plugin; None: it is not here."""
@@ -63,32 +64,30 @@ class Item:
 class Frame(Item):
     """One ZMTP frame. Of a MESSAGE of CURVE or GSSAPI that was opened, what was in it counts."""
 
-    def __init__(self, packet, time, side, field):
-        super().__init__(packet, time, side, field)
+    def __init__(self, packet, side, field):
+        super().__init__(packet, side, field)
         names = [one.show for one in self.all("zmtp.command-name")]
         self.mechanism = self.show("zmtp.mechanism")
-        self.protected = names[:1] == ["MESSAGE"] and self.mechanism in PROTECTING
-        # None: nothing is protected here
-        self.opened = self._is_opened() if self.protected else None
-        flags = f"zmtp.{'curvezmq' if self.mechanism == 'CURVE' else 'gssapi'}.payload.flags" if self.protected \
-            else "zmtp.flags"
+        self.protected = names[:1] == ["MESSAGE"] and self.mechanism in PAYLOADS
+        payload = PAYLOADS.get(self.mechanism)
+        self.closed = self.protected and all(one.show in UNSET for one in self.all(f"{payload}.decrypted"))
+        flags = f"{payload}.payload.flags" if self.protected else "zmtp.flags"
         self.more = self.is_set(f"{flags}.more")
         self.command = (names[1] if len(names) > 1 else None) if self.protected else (names or [None])[0]
         if self.command is None and (self.is_set(f"{flags}.command") or self.has("zmtp.command.data")):
             self.command = ""  # one without a name that can be read
         self.data = self.octets("zmtp.data") if self.has("zmtp.data") else None
 
-    def _is_opened(self):
-        return any(one.show in ("1", "True") for one in self.all(f"zmtp.{self.mechanism.lower().replace('curve', 'curvezmq')}"
-                                                                ".decrypted"))
-
-    @property
-    def closed(self):
-        return self.protected and not self.opened
-
     @property
     def length(self):
         return self.number("zmtp.length") or 0
+
+    @property
+    def is_cut(self):
+        """Does the capture lack its end? (In ZMTP 1.0 the length stands before the flags, and counts them.)"""
+        before = list(self._fields).index("zmtp.flags") < list(self._fields).index("zmtp.length") \
+            if self.has("zmtp.length") else 0
+        return len(self.field.octets) < before + len(self.octets("zmtp.length")) + self.length
 
     @property
     def topic(self):
@@ -124,7 +123,7 @@ class Greeting:
 
     def __init__(self, item):
         self.items = [item]
-        self.packet, self.time, self.side = item.packet, item.time, item.side
+        self.packet, self.side = item.packet, item.side
 
     def add(self, item):
         self.items.append(item)
@@ -170,7 +169,7 @@ class Message:
 
     def __init__(self, part):
         self.parts = [part]
-        self.packet, self.time, self.side = part.packet, part.time, part.side
+        self.packet, self.side = part.packet, part.side
 
     @property
     def frames(self):
@@ -204,10 +203,12 @@ class Connection:
                 item.has("zmtp.undissected"):
             self.hole = self.hole or item.packet
         if item.has("zmtp.flags"):
-            frame = Frame(item.packet, item.time, item.side, item.field)
+            frame = Frame(item.packet, item.side, item.field)
             self.unopened = self.unopened or frame.closed
+            if frame.is_cut:
+                self.hole = self.hole or item.packet
             self.items.append(frame)
-        elif any(map(item.has, GREETING)) or item.has("zmtp.mechanism"):
+        elif any(map(item.has, GREETING)):
             if item.side in self.greetings:
                 self.greetings[item.side].add(item)
             else:
@@ -277,11 +278,11 @@ class Capture:
     def take(self, packet):
         stream = int(packet.show("tcp", "tcp.stream") or 0)
         source = _address(packet, "src"), int(packet.show("tcp", "tcp.srcport") or 0)
-        number, time = int(packet.show("frame", "frame.number")), float(packet.show("frame", "frame.time_relative") or 0)
+        number = int(packet.show("frame", "frame.number"))
         connection = self._found.setdefault(stream, Connection(stream))
         for layer in packet.layers:
             if layer.name == "zmtp":
-                connection.add(Item(number, time, connection.side(*source), layer))
+                connection.add(Item(number, connection.side(*source), layer))
 
     def finish(self, rows):
         """Takes the lines of the connection table."""

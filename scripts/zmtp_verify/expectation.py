@@ -10,6 +10,7 @@ SIDES = (CLIENT, SERVER)
 LISTED = 200  # events of one side that stand in the file one by one; what comes behind is summed up
 HEARTBEATS = ("PING", "PONG")
 LONGEST_SHOWN = 60
+LINE = 118  # columns
 
 
 class Unusable(Exception):
@@ -30,6 +31,9 @@ class Event:
     def __init__(self, entry, packet, text=""):
         self.entry, self.packet, self.text = entry, packet, text
         self.line = json.dumps(entry)
+
+    def sentence(self):
+        return sentence(self.entry) + (f" = {self.text}" if self.text else "") + f"  (packet {self.packet})"
 
 
 def described(capture, options, accepted):
@@ -78,7 +82,8 @@ def _events(connection, side):
             part = f"{len(item.data)}:{digest(item.data)}"
             if events and events[-1].entry.get("more"):
                 message = {"message": events[-1].entry["message"] + [part]}
-                events[-1] = Event(_with_more(message, item), events[-1].packet, events[-1].text + " " + _text(item.data))
+                events[-1] = Event(_with_more(message, item), events[-1].packet,
+                                   events[-1].text + " " + _text(item.data))
             else:
                 events.append(Event(_with_more({"message": [part]}, item), item.packet, _text(item.data)))
         elif isinstance(item, Frame) and item.command not in HEARTBEATS:
@@ -128,19 +133,20 @@ def _text(octets):
 # ---- The file
 
 def write(path, description):
-    """One line for each event, so that git shows what changed."""
-    text = json.dumps(description, indent=1)
-    for connection in description["connections"]:
-        for side in SIDES:
-            for entry in [*connection[side]["said"], connection[side]["heartbeats"], connection["findings"]]:
-                for depth in (4, 3, 2, 5, 6):
-                    text = text.replace(_indented(entry, depth), json.dumps(entry), 1) \
-                        if isinstance(entry, (dict, list)) and entry else text
-    path.write_text(text + "\n", encoding="ascii")
+    path.write_text(_json(description, 0) + "\n", encoding="ascii")
 
 
-def _indented(entry, depth):
-    return ("\n" + " " * depth).join(json.dumps(entry, indent=1).split("\n"))
+def _json(value, depth):
+    """What fits in a line stands in one, so that git shows which event changed."""
+    text = json.dumps(value)
+    if len(text) <= LINE - depth or not isinstance(value, (dict, list)) or not value:
+        return text
+    if isinstance(value, dict):
+        inner = [f"{json.dumps(name)}: {_json(one, depth + 1)}" for name, one in value.items()]
+    else:
+        inner = [_json(one, depth + 1) for one in value]
+    indent = "\n" + " " * (depth + 1)
+    return text[0] + indent + f",{indent}".join(inner) + "\n" + " " * depth + text[-1]
 
 
 def read(path):
@@ -229,9 +235,7 @@ def _said_difference(side, wanted, events):
     for what, from_, to, at, end in difflib.SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
         if what != "equal":
             lines += [f"  - {side}, {_ordinal(place)}: {sentence(wanted[place])}" for place in range(from_, to)]
-            lines += [f"  + {side}, {_ordinal(place)}: {sentence(events[place].entry)}"
-                      + (f" = {events[place].text}" if events[place].text else "") + f"  (packet {events[place].packet})"
-                      for place in range(at, end)]
+            lines += [f"  + {side}, {_ordinal(place)}: {events[place].sentence()}" for place in range(at, end)]
     return lines
 
 
@@ -247,6 +251,8 @@ def sentence(entry):
         parts = [part.partition(":") for part in entry["message"]]
         return "message of " + ", ".join(f"{size} octets" + (f" (sha256 {hash_[:8]}...)" if size != "0" else "")
                                          for size, _, hash_ in parts) + (" and more" if entry.get("more") else "")
+    if "closed" in entry:
+        return f"{entry['closed']} MESSAGE of {entry['octets']} octets, which no key opened"
     if "and" in entry:
         return f"{entry['and']} more events (sha256 {entry['sha256'][:8]}...)"
     return " ".join([str(entry.get("command") or next(iter(entry)))]

@@ -21,20 +21,24 @@ KNOWN = [
           applies=lambda deviation: deviation.seen in ("socket type 9", "socket type 10")),
     Known("error-name", "libzmq 4.3.4, 4.3.5", "PLAIN's ERROR is sent as \"^RROR\", without the name's length"),
     Known("error-reason", "libzmq 4.1.0 to 4.2.0", "CURVE's ERROR has a wrong length octet"),
-    Known("curve-message-is-command", "libzmq (all), JeroMQ 0.6", "MESSAGE has no COMMAND flag; with it, libzmq drops it"),
+    Known("curve-message-is-command", "libzmq (all), JeroMQ 0.6",
+          "MESSAGE has no COMMAND flag; with it, libzmq drops it"),
     Known("gssapi-message-is-command", "libzmq (all)", "MESSAGE has no COMMAND flag"),
-    Known("curve-payload-command", "libzmq since 4.2, JeroMQ 0.6", "PING, PONG and subscriptions go in MESSAGE, with a flag of "
-          "their own", applies=lambda deviation: deviation.item.command in
+    Known("curve-payload-command", "libzmq since 4.2, JeroMQ 0.6",
+          "PING, PONG and subscriptions go in MESSAGE, with a flag of their own",
+          applies=lambda deviation: deviation.item.command in
           ("PING", "PONG", "SUBSCRIBE", "CANCEL", "JOIN", "LEAVE")),
     Known("curve-nonce-byte-order", "libzmq 4.0", "nonces are in the byte order of the machine"),
     Known("gssapi-empty-command", "libzmq (all)", "the client sends an empty command before READY"),
     Known("gssapi-subscription-kind", "libzmq 4.3.3 to 4.3.5", "an encrypted subscription does not say that it is one"),
-    Known("frame-command-between-parts", "libzmq since 4.2", "PING and PONG are sent between the parts of a long message",
+    Known("frame-command-between-parts", "libzmq since 4.2",
+          "PING and PONG are sent between the parts of a long message",
           applies=lambda deviation: deviation.item.command in ("PING", "PONG")),
     Known("subscribe-command", "libzmq (all)", "an XSUB's own messages 01 and 00 stay messages on 3.1",
           applies=lambda deviation: deviation.connection.socket_type(deviation.item.side) == "XSUB"),
     Known("socket-types-error", "libzmq (all)", "closes without ERROR"),
-    Known("pong-answered", "go-zeromq/zmq4 0.17", "PING is handed to the application, and no PONG comes", tolerated=False),
+    Known("pong-answered", "go-zeromq/zmq4 0.17", "PING is handed to the application, and no PONG comes",
+          tolerated=False),
 ]
 
 

@@ -1,21 +1,24 @@
 # Tells results: to people, as JSON, JUnit's XML or TAP.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import json
-import sys
 import textwrap
+
+from zmtp_common import several
 
 from .check import DEVIATES, PASSED, UNCHECKED
 
 WORDS = {PASSED: ("ok", "32"), DEVIATES: ("DEVIATES", "31"), UNCHECKED: ("NOT CHECKED", "35")}
+COLOURS = {"-": "31", "+": "32"}
 DIFFERENCES_SHOWN = 60
 
 
 class Report:
     """All results, in the order of the files."""
 
-    def __init__(self, results, series):
+    def __init__(self, results, series, shard=None):
         self.results = sorted(results, key=lambda result: result["file"])
         self.series = series  # of tshark
+        self.shard = shard  # (K, N), where these are a part of all
 
     def count(self, state):
         return sum(result["state"] == state for result in self.results)
@@ -23,30 +26,53 @@ class Report:
     @property
     def status(self):
         """2: something could not be checked; 1: something deviates; 0."""
-        return 2 if self.count(UNCHECKED) or not self.results else 1 if self.count(DEVIATES) else 0
+        return 2 if self.count(UNCHECKED) else 1 if self.count(DEVIATES) else 0
 
     def as_json(self):
-        totals = {"type": "totals", "tshark": self.series, "captures": len(self.results),
+        totals = {"type": "totals", "tshark": self.series, "shard": self.shard, "captures": len(self.results),
                   **{state: self.count(state) for state in WORDS}}
         return "".join(json.dumps(line) + "\n" for line in [*self.results, totals])
 
 
-def read(text, name):
-    """The results in what --json printed. Raises ValueError with the place of what is wrong."""
-    results, totals = [], None
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            entry = json.loads(line)
-            kind = entry["type"]
-        except (ValueError, TypeError, KeyError):
-            raise ValueError(f"{name}, line {number}: not a line of zmtp-verify --json") from None
-        if kind == "capture":
-            results.append(entry)
-        elif kind == "totals":
-            totals = entry
-    if totals is None or totals["captures"] != len(results):
-        raise ValueError(f"{name}: its end is missing: the run that wrote it was stopped")
-    return results, totals["tshark"]
+def merged(texts):
+    """A Report of what --json printed, one run or several in each text; texts: {name: text}. Raises ValueError with
+    what is wrong or missing."""
+    results, ends = [], []
+    for name, text in texts.items():
+        found = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            entry = _entry(line, f"{name}, line {number}")
+            if entry["type"] == "capture":
+                found.append(entry)
+                continue
+            if entry["captures"] != len(found):
+                raise ValueError(f"{name}, line {number}: {entry['captures']} captures should stand before this line, "
+                                 f"and {len(found)} do")
+            ends.append(entry)
+            results += found
+            found = []
+        if found or not text.strip():
+            raise ValueError(f"{name}: its last line, the totals, is missing: the run that wrote it was stopped")
+    parts = [tuple(end["shard"]) for end in ends if end["shard"]]
+    missing = [f"{number}/{count}" for count in {count for _, count in parts} for number in range(1, count + 1)
+               if (number, count) not in parts]
+    if missing:
+        raise ValueError(f"these parts are missing: {', '.join(missing)}")
+    files = [result["file"] for result in results]
+    twice = next((file for file in files if files.count(file) > 1), None)
+    if twice:
+        raise ValueError(f"{twice} is in these results twice")
+    return Report(results, ", ".join(sorted({end["tshark"] for end in ends})))
+
+
+def _entry(line, place):
+    try:
+        entry = json.loads(line)
+        if entry["type"] in ("capture", "totals"):
+            return entry
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise ValueError(f"{place}: not a line of zmtp-verify --json")
 
 
 # ---- For people
@@ -66,18 +92,19 @@ def print_result(result, paint, notes=False):
         _print_lines(result["error"], "    ")
     for one in result["deviations"]:
         if one["fails"]:
-            print(f"    {paint(one['rule'], '1')} (RFC {one['rfc']}, {one['section']}; {one['severity']}): {one['text']}")
+            source = f"RFC {one['rfc']}, {one['section']}; {one['severity']}"
+            print(f"    {paint(one['rule'], '1')} ({source}): {one['text']}")
             _print_lines(_place(one), "        ")
             if one["known"]:
                 _print_lines(f"known of {one['known']}", "        ")
-        elif notes:
+        elif notes or one["accepted"] and result["expectation"]["written"]:
             why = "accepted" if one["accepted"] else f"known of {one['known']}" if one["tolerated"] else "note"
             _print_lines(f"({one['rule']}: {_place(one)}; {why})", "    ")
     expected = result["expectation"]
     if expected and not expected["same"]:
         print(f"    is not as {expected['file']} says (- expected, + found):")
         for line in expected["differences"][:DIFFERENCES_SHOWN]:
-            print("      " + paint(line, "31" if line.strip().startswith("-") else "32" if line.strip()[0] == "+" else "0"))
+            print("      " + paint(line, COLOURS.get(line.strip()[:1], "0")))
         if len(expected["differences"]) > DIFFERENCES_SHOWN:
             print(f"      and {len(expected['differences']) - DIFFERENCES_SHOWN} more")
 
@@ -88,13 +115,13 @@ def _summary(result):
     connections = result["connections"]
     boxes = sum(one[side]["boxes"] for one in connections for side in ("client", "server"))
     opened = sum(one[side]["boxes_opened"] for one in connections for side in ("client", "server"))
-    words = [f"{len(connections)} connection{'' if len(connections) == 1 else 's'}"]
+    words = [several(len(connections), "connection")]
     if boxes:
         words.append(f"{opened} of {boxes} protected frames opened")
     known = len({one["rule"] for one in result["deviations"] if one["tolerated"] and not one["fails"]})
     accepted = len({one["rule"] for one in result["deviations"] if one["accepted"]})
     if known:
-        words.append(f"{known} known deviation{'' if known == 1 else 's'}")
+        words.append(several(known, "known deviation"))
     if accepted:
         words.append(f"{accepted} accepted")
     expected = result["expectation"]
@@ -117,7 +144,7 @@ def print_totals(report, paint):
     words = [f"{report.count(PASSED)} passed"]
     words += [f"{report.count(state)} {word}" for state, word in ((DEVIATES, "deviate"), (UNCHECKED, "not checked"))
               if report.count(state)]
-    print(paint(f"{len(report.results)} captures: " + ", ".join(words), "31" if report.status else "32"))
+    print(paint(several(len(report.results), "capture") + ": " + ", ".join(words), "31" if report.status else "32"))
 
 
 # ---- For programs
@@ -157,10 +184,10 @@ def _filled(entry, text):
 
 def print_tap(report):
     """Needs tap.py (Debian: python3-tap)."""
-    import tap.tracker
-    tracker = tap.tracker.Tracker(streaming=True, stream=sys.stdout, header=False)
-    tracker.set_plan(len(report.results))
-    for result in report.results:
-        problems = "".join(f"# {line}\n" for line in _problems(result))
-        add = tracker.add_ok if result["state"] == PASSED else tracker.add_not_ok
-        add("zmtp-verify", result["file"].replace("#", "\\#"), diagnostics=problems)
+    import tap.line
+    print("TAP version 13")
+    print(f"1..{len(report.results)}")
+    for number, result in enumerate(report.results, start=1):
+        problems = "\n".join(f"# {line}" for line in _problems(result))
+        print(tap.line.Result(result["state"] == PASSED, number, result["file"].replace("#", "\\#"),
+                              diagnostics=problems or None))

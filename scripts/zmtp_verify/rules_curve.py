@@ -46,9 +46,10 @@ def _without_command_flag(connection, mechanism):
 
 finding_rule("curve-nonce-rises", 26, "The HELLO Command", MUST, "The short nonces of a side rise",
              "zmtp.curvezmq.nonce_not_increasing")
-finding_rule("curve-nonce-once", 26, "The HELLO Command", MUST, "No short nonce is used twice", "zmtp.curvezmq.nonce_repeated")
-finding_rule("curve-nonce-first", 26, "The HELLO Command", NOTE, "The short nonces of a side begin with 1, and rise by 1",
-             "zmtp.curvezmq.nonce_unexpected")
+finding_rule("curve-nonce-once", 26, "The HELLO Command", MUST,
+             "No short nonce is used twice", "zmtp.curvezmq.nonce_repeated")
+finding_rule("curve-nonce-first", 26, "The HELLO Command", NOTE,
+             "The short nonces of a side begin with 1, and rise by 1", "zmtp.curvezmq.nonce_unexpected")
 finding_rule("curve-nonce-byte-order", 26, "The HELLO Command", NOTE, "Short nonces are in network byte order",
              "zmtp.curvezmq.nonce_byte_order")
 
@@ -85,7 +86,8 @@ def _second_uses(connections, values):
                 used.setdefault(value, (connection, frame))
 
 
-@rule("curve-long-nonce-once", 26, "The WELCOME Command", MUST, "The long nonces of WELCOME, cookie and vouch are new each time", True)
+@rule("curve-long-nonce-once", 26, "The WELCOME Command", MUST,
+      "The long nonces of WELCOME, cookie and vouch are new each time", True)
 def _(connections):
     for connection, frame, (_, before) in _second_uses(connections, _long_nonces):
         yield connection, frame, f"the same long nonce as in packet {before.packet}"
@@ -103,7 +105,8 @@ def _server_transient_keys(connection):
             yield frame, frame.octets("zmtp.curvezmq.server_transient_key")
 
 
-@rule("curve-server-transient-key", 26, "The HELLO Command", MUST, "The server makes a new transient key for each connection", True)
+@rule("curve-server-transient-key", 26, "The HELLO Command", MUST,
+      "The server makes a new transient key for each connection", True)
 def _(connections):
     for connection, frame, (_, before) in _second_uses(connections, _server_transient_keys):
         yield connection, frame, f"the same S' as in packet {before.packet}"
@@ -113,7 +116,8 @@ finding_rule("curve-cookie", 26, "The INITIATE Command", MUST, "The client retur
              "zmtp.curvezmq.cookie_changed")
 finding_rule("curve-vouch", 26, "The INITIATE Command", MUST, "The vouch is for C' and S of this connection",
              "zmtp.curvezmq.vouch_mismatch")
-finding_rule("curve-box", 26, "The MESSAGE Command", MUST, "Every box opens with the connection's key", "zmtp.curvezmq.damaged")
+finding_rule("curve-box", 26, "The MESSAGE Command", MUST,
+             "Every box opens with the connection's key", "zmtp.curvezmq.damaged")
 finding_rule("curve-initiate-length", 26, "The INITIATE Command", NOTE,
              "INITIATE is short enough for libzmq before 4.3.2 (513 octets)", "zmtp.curvezmq.initiate_long")
 finding_rule("curve-server-key", 26, "The HELLO Command", MUST, "The client knows the server's permanent key",
@@ -139,12 +143,14 @@ def _reserved_flags(connection, mechanism):
             yield item, f"the payload's flags are 0x{item.number(name):02x}"
 
 
-@rule("curve-payload-flags", 26, "The MESSAGE Command", MUST, "Of the payload's flags, only MORE and COMMAND may be set")
+@rule("curve-payload-flags", 26, "The MESSAGE Command", MUST,
+      "Of the payload's flags, only MORE and COMMAND may be set")
 def _(connection):
     yield from _reserved_flags(connection, "CURVE")
 
 
-@rule("curve-payload-command", 26, "The MESSAGE Command", MUST, "The payload is always a message: its flags know no COMMAND")
+@rule("curve-payload-command", 26, "The MESSAGE Command", MUST,
+      "The payload is always a message: its flags know no COMMAND")
 def _(connection):
     for frame in connection.frames():
         if frame.is_set("zmtp.curvezmq.payload.flags.command"):

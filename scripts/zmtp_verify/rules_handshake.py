@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import re
 
-from .conversation import CLIENT, SERVER, Frame, other
+from .conversation import CLIENT, SERVER, UNSET, Frame
 from .rules import MUST, NOTE, SHOULD, finding_rule, malformed_rule, rule
 
 VISIBLE = re.compile(rb"[\x21-\x7e]*")
@@ -27,7 +27,8 @@ def greetings(connection):
     return connection.greetings.values()
 
 
-@rule("greeting-version", 37, "Version Negotiation", NOTE, "A greeting announces ZMTP 3.0 or 3.1: others are not known yet")
+@rule("greeting-version", 37, "Version Negotiation", NOTE,
+      "A greeting announces ZMTP 3.0 or 3.1: others are not known yet")
 def _(connection):
     for greeting in greetings(connection):
         if greeting.version and greeting.version[0] not in "12" and greeting.version not in ("3.0", "3.1", "3.?"):
@@ -102,8 +103,8 @@ def _(connection):
 
 finding_rule("greeting-signature", 23, "Formal Grammar", MUST, "The first octets are ZMTP's: FF, 8 octets, 7F",
              "zmtp.greeting.not_zmtp")
-finding_rule("greeting-sent", 23, "Version Negotiation", MUST, "Each side sends a greeting without waiting for the other's",
-             "zmtp.greeting.none")
+finding_rule("greeting-sent", 23, "Version Negotiation", MUST,
+             "Each side sends a greeting without waiting for the other's", "zmtp.greeting.none")
 finding_rule("greeting-whole", 23, "Formal Grammar", MUST, "A greeting has 64 octets", "zmtp.greeting.partial")
 
 
@@ -169,8 +170,8 @@ def _out_of_turn(connection, mechanism):
     for frame in connection.frames() if connection.mechanism == mechanism else []:
         if turns and (frame.side, frame.command) == turns[0]:
             turns.pop(0)
-        elif not turns or frame.command not in HANDSHAKE or (frame.side, frame.command) in TURNS[:len(TURNS) - len(turns)] \
-                or frame.command == "HELLO" and len(turns) == 3:
+        elif not turns or frame.command not in HANDSHAKE or frame.command == "HELLO" and len(turns) == 3 or \
+                (frame.side, frame.command) in TURNS[:len(TURNS) - len(turns)]:
             return  # other rules tell of it: a second one, both clients, traffic too early, an unknown command
         else:
             yield frame, f"{frame.command} from the {frame.side} where {turns[0][1]} from the {turns[0][0]} should come"
@@ -186,7 +187,8 @@ def what(frame):
     return frame.command or "a message"
 
 
-@rule("handshake-once", 23, "The NULL Security Mechanism", MUST, "Each command of the handshake comes once from each side")
+@rule("handshake-once", 23, "The NULL Security Mechanism", MUST,
+      "Each command of the handshake comes once from each side")
 def _(connection):
     seen = {CLIENT: [], SERVER: []}
     for frame in connection.frames():
@@ -223,7 +225,8 @@ finding_rule("downgrade", 23, "Security Considerations", SHOULD,
 
 # ---- Metadata
 
-@rule("metadata-name", 23, "The NULL Security Mechanism", MUST, "A property's name has letters, digits, '-', '_', '.' and '+'")
+@rule("metadata-name", 23, "The NULL Security Mechanism", MUST,
+      "A property's name has letters, digits, '-', '_', '.' and '+'")
 def _(connection):
     for frame, name, _ in _properties(connection):
         if name and not PROPERTY_NAME.fullmatch(name):
@@ -265,7 +268,9 @@ def _announcing(connection):
 
 def _is_readable(connection, frame):
     if connection.mechanism == "CURVE":
-        return any(one.show == "1" or one.show == "True" for one in frame.all("zmtp.curvezmq.decrypted")[-2:])
+        # The cookie and the vouch have marks of their own.
+        return any(one.show not in UNSET for box in frame.all("zmtp.curvezmq.box") for one in box.children
+                   if one.name == "zmtp.curvezmq.decrypted")
     return connection.mechanism in ("NULL", "PLAIN") or bool(frame.properties)
 
 
@@ -293,7 +298,8 @@ def _is_bad_pair(connection):
 def _(connection):
     messages = [frame for frame in connection.frames() if frame.is_part]
     if _is_bad_pair(connection) and messages:
-        yield messages[0], " and ".join(connection.socket_type(side) for side in (CLIENT, SERVER)) + " exchange messages"
+        types = " and ".join(connection.socket_type(side) for side in (CLIENT, SERVER))
+        yield messages[0], f"{types} exchange messages"
 
 
 @rule("socket-types-error", 23, "The Socket-Type Property", NOTE, "Who refuses a socket type says so with ERROR")
@@ -352,9 +358,10 @@ def _(connection):
 
 finding_rule("error-name", 23, "Formal Grammar", MUST, "ERROR has its name's length in front, as every command",
              "zmtp.error.name")
-finding_rule("error-reason", 23, "The NULL Security Mechanism", MUST, "ERROR's reason is as long as its length octet says",
-             "zmtp.error.length")
-malformed_rule("error-form", 23, "The NULL Security Mechanism", MUST, "ERROR has a length octet and a reason", None, "ERROR")
+finding_rule("error-reason", 23, "The NULL Security Mechanism", MUST,
+             "ERROR's reason is as long as its length octet says", "zmtp.error.length")
+malformed_rule("error-form", 23, "The NULL Security Mechanism", MUST,
+               "ERROR has a length octet and a reason", None, "ERROR")
 
 
 @rule("error-last", 23, "Error Handling", MUST, "Nothing follows an ERROR, from either side: the connection ends")
@@ -394,8 +401,8 @@ def _(connection):
 
 # ---- PLAIN
 
-malformed_rule("plain-hello-form", 24, "Implementation", MUST, "HELLO has a user name and a password with their lengths",
-               "PLAIN", "HELLO")
+malformed_rule("plain-hello-form", 24, "Implementation", MUST,
+               "HELLO has a user name and a password with their lengths", "PLAIN", "HELLO")
 malformed_rule("plain-welcome-empty", 24, "Implementation", MUST, "WELCOME has no data", "PLAIN", "WELCOME")
 
 

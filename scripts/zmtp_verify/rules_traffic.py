@@ -1,8 +1,9 @@
-# Rules for what comes after the handshake: frames, commands, heartbeats, subscriptions, and what each socket type may say.
+# Rules for what comes after the handshake: frames, commands, heartbeats, subscriptions, and what each socket type
+# may say.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import re
 
-from .conversation import CLIENT, SERVER, Frame, other
+from .conversation import CLIENT, SERVER, other
 from .rules import MUST, NOTE, SHOULD, finding_rule, malformed_rule, rule
 
 SIDES = (CLIENT, SERVER)

@@ -14,6 +14,7 @@ CAPTURES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz")
 # Captures have segments that came out of order; and two passes find what only the end of a connection shows.
 ALWAYS = ("-n", "-2", "-o", "tcp.reassemble_out_of_order:TRUE", "-T", "json", "-x", "-J", "frame ip ipv6 tcp zmtp",
           "-Y", "zmtp", "-z", "zmtp,connections,json")
+KEYTAB_HEADER = 2  # octets
 PACKET_ENDS = ("  },\n", "  }\n")
 
 
@@ -108,30 +109,30 @@ class Tshark:
         called."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             arguments = ["tshark", *ALWAYS, *options]
-            for file in keys:
-                given = self._give(file, folder, secret=True)
-                arguments += ["-o", "kerberos.decrypt:TRUE", "-o", f"kerberos.file:{given}"] \
-                    if file.suffix == ".keytab" else ["-o", f"zmtp.keylog_file:{given}"]
-            arguments += ["-r", self._give(capture, folder)]
+            # Copies, since the plugin warns of key files that others can read, and those of a checkout are.
+            logs, tabs = ([path for path in keys if (path.suffix == ".keytab") == tab] for tab in (False, True))
+            if logs:
+                log = self._make(folder, "keys.log", b"\n".join(map(_octets, logs)))
+                arguments += ["-o", f"zmtp.keylog_file:{log}"]
+            if tabs:
+                parts = [_octets(path) for path in tabs]
+                tab = self._make(folder, "keytab", parts[0] + b"".join(part[KEYTAB_HEADER:] for part in parts[1:]))
+                arguments += ["-o", "kerberos.decrypt:TRUE", "-o", f"kerberos.file:{tab}"]
+            given = self._make(folder, capture.name, _octets(capture)) if self.as_nobody else capture.absolute()
+            arguments += ["-r", given]
             if self.as_nobody:
                 os.chown(folder, NOBODY, NOBODY)
                 arguments = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *arguments]
             return self._run(arguments, take)
 
-    def _give(self, path, folder, secret=False):
-        """The path under which tshark can read a file: a copy where it runs as another user. Of keys always a copy,
-        since the plugin warns of those that others can read, and those of a checkout are."""
-        if not self.as_nobody and not secret:
-            return path.absolute()
-        copy = Path(folder) / path.name
-        try:
-            shutil.copyfile(path, copy)
-        except OSError as error:
-            raise CannotCheck(f"{path}: {error.strerror}") from error
-        copy.chmod(0o600 if secret else 0o644)
+    def _make(self, folder, name, octets):
+        """A file that tshark's user can read, and nobody else."""
+        path = Path(folder) / name
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(octets)
         if self.as_nobody:
-            os.chown(copy, NOBODY, NOBODY)
-        return copy
+            os.chown(path, NOBODY, NOBODY)
+        return path
 
     def _run(self, arguments, take):
         with tempfile.TemporaryFile() as errors, \
@@ -159,6 +160,13 @@ class Tshark:
             lines = [line for line in said.splitlines() if line.strip() and "This could be dangerous" not in line]
             raise CannotCheck("; ".join(lines[-3:]) or f"tshark ended with status {status}")
         return rows
+
+
+def _octets(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CannotCheck(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _read(lines, take):
