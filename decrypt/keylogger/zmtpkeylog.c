@@ -63,6 +63,8 @@ static struct stat first_stderr;
 
 /* A hook is at work in this thread, so that a hook beneath it is not the program's own call. */
 static _Thread_local bool inside;
+/* Who called a hook last from outside this library. */
+static _Thread_local const void *outer_caller;
 
 /* ---- Warnings ---------------------------------------------------------------------------- */
 
@@ -420,6 +422,13 @@ static int hook(const char *name, const void *caller, unsigned char *k, const un
     const int error = errno;
     unsigned char own[KEY_SIZE];
     unsigned char peer[KEY_SIZE];
+
+    /* One function of libsodium jumps on to the next: where that is hooked too, the call seems to
+     * be ours. */
+    if (object_of(caller) == object_of(&log_path)) {
+        caller = outer_caller;
+    }
+    outer_caller = caller;
     beforenm_fn beforenm = find_beforenm(name, caller);
 
     if (beforenm == NULL) {
