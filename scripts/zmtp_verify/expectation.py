@@ -7,9 +7,9 @@ from .conversation import CLIENT, SERVER, Frame, Greeting, digest
 
 FORMAT = 1
 SIDES = (CLIENT, SERVER)
-LISTED = 200  # events of one side that stand in the file one by one; what comes behind is summed up
+LISTED = 100  # events of one side that stand in the file one by one; what comes behind is summed up
 HEARTBEATS = ("PING", "PONG")
-LONGEST_SHOWN = 60
+LONGEST_SHOWN, LONGEST_VALUE = 60, 255  # octets
 LINE = 118  # columns
 
 
@@ -121,7 +121,9 @@ def _command(frame):
 
 
 def printable(octets):
-    """As text where it is ASCII that can be read, else "hex:" and digits."""
+    """As text where it is ASCII that can be read, else "hex:" and digits; what is long by its size and hash."""
+    if len(octets) > LONGEST_VALUE:
+        return f"sha256:{len(octets)}:{digest(octets)}"
     return octets.decode() if octets.isascii() and octets.decode().isprintable() else f"hex:{octets.hex()}"
 
 
