@@ -1,0 +1,53 @@
+# One altered capture: what rule it breaks, which real capture it is made of, and how that is altered.
+# SPDX-License-Identifier: GPL-2.0-or-later
+import dataclasses
+import functools
+import json
+import shutil
+import typing
+
+from corpus import HERE, Sample
+
+from plant.talk import recorded, write
+
+RECORDED = HERE / "libzmq-4.3.4"
+ALL_KEYS = (".keys", ".permanent.keys", ".transient.keys", ".cookie.keys")
+
+
+@functools.cache
+def base_named(name):
+    return Sample(RECORDED / f"{name}.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plant:
+    """`change` gets the Talk of the first connection; its `talks` are all of them."""
+    rule: str
+    base: str  # the name of a capture of libzmq 4.3.4
+    change: typing.Callable
+    keys: tuple = (".keys",)  # the key logs that are known
+
+    @property
+    def key_logs(self):
+        base = base_named(self.base)
+        return [base.with_ending(end) for end in self.keys if base.with_ending(end).exists()]
+
+    def write(self, folder, name):
+        """Writes NAME.pcap, and beside it the keys and what tshark must be told; returns the capture."""
+        base = base_named(self.base)
+        talks = recorded(base.capture, self.key_logs)
+        self.change(talks[0])
+        capture = write(folder / f"{name}.pcap", talks, base.port)
+        if self.key_logs:
+            capture.with_suffix(".keys").write_text("".join(log.read_text() for log in self.key_logs))
+        if base.keytab:
+            shutil.copyfile(base.keytab, capture.with_suffix(".keytab"))
+        if base.arguments:
+            told = {name: base.json[name] for name in ("options", "decode_as") if name in base.json}
+            capture.with_suffix(".json").write_text(json.dumps(told))
+        return capture
+
+
+def unaltered(talk):
+    """The change that changes nothing."""
+    return talk
