@@ -48,6 +48,11 @@ class Plant:
         return capture
 
 
+def then(talk, name):
+    """Another connection to the same port comes after all others: the first one of another capture."""
+    talk.talks.append(recorded(base_named(name).capture)[0])
+
+
 def unaltered(talk):
     """The change that changes nothing."""
     return talk
