@@ -5,7 +5,7 @@ from plant.talk import AS_SERVER, COMMAND, DOWN, FILLER, MAJOR, MECHANISM, MINOR
 
 GREETING = [
     Plant("greeting-padding-zero", "null-req-rep", lambda talk: talk.greeting(UP).put(1, b"\x2a")),
-    Plant("greeting-major", "null-req-rep", lambda talk: talk.greeting(UP).put(MAJOR, b"\x04")),
+    Plant("greeting-major", "null-req-rep", lambda talk: talk.greeting(UP).put(MAJOR, b"\x04").split(MAJOR)),
     Plant("greeting-minor", "null-req-rep", lambda talk: talk.greeting(UP).put(MINOR, b"\x02")),
     Plant("greeting-mechanism-chars", "null-req-rep", lambda talk: [
         talk.greeting(side).put(MECHANISM, b"null") for side in (UP, DOWN)]),
@@ -69,7 +69,7 @@ COMMANDS = [
     Plant("handshake-commands-only", "null-push-pull", lambda talk: talk.command(UP, "READY").set(flags=0)),
     Plant("message-before-handshake-end", "null-push-pull", lambda talk: talk.message(UP).move_before(
         talk.command(UP, "READY"))),
-    Plant("null-ready-once", "null-push-pull", lambda talk: talk.command(UP, "READY").repeat()),
+    Plant("null-ready-once", "null-push-pull", lambda talk: talk.command(DOWN, "READY").repeat()),
     Plant("command-after-handshake", "null-push-pull", lambda talk: talk.append(talk.clear(
         UP, talk.command(UP, "READY").body, COMMAND))),
 ]

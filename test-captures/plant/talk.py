@@ -124,6 +124,11 @@ class Piece:
         del self.talk[self.talk.index(self) + 1:]
         return self
 
+    def split(self, at):
+        """Sends what it has behind this place in a segment of its own."""
+        return self.become(Piece(self.talk, self.side, self.on_wire()[:at])).after(
+            Piece(self.talk, self.side, self.on_wire()[at:]))
+
     def become(self, piece):
         """Another piece comes in place of this one."""
         self.after(piece).drop()
