@@ -33,7 +33,7 @@ def test_a_conversation_told_again_is_the_same(tshark, folder, name, keys):
     retold = plant.write(folder, name)
     if not name.startswith("raw-zmtp"):
         assert [talk.events() for talk in recorded(base.capture, plant.key_logs)] == said_by_all(base.capture)
-    opened_by = base.keytab or (retold.with_suffix(".keys") if plant.key_logs else None)
+    opened_by = base.keytab or (tshark.hand_over(retold.with_suffix(".keys")) if plant.key_logs else None)
     before, after = (tshark.packets(capture, *base.arguments, keys=opened_by) for capture in (base.capture, retold))
     assert conversation(after, base.port) == conversation(before, base.port) != {}
     assert {expert.name for expert in experts(after)} == {expert.name for expert in experts(before)}
@@ -50,7 +50,7 @@ def test_a_plant_alters_its_capture(name):
 
 def look(tshark, folder, name, change, keys=ALL_KEYS):
     capture = Plant("none", name, change, keys).write(folder, "changed")
-    return tshark.packets(capture, keys=capture.with_suffix(".keys"))
+    return tshark.packets(capture, keys=tshark.hand_over(capture.with_suffix(".keys")))
 
 
 def texts(packets):

@@ -32,8 +32,8 @@ def unaltered_name(plant):
 @pytest.fixture(scope="module")
 def tripped():
     """{name: the rules that this plant, or its base, trips}."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
+    with tempfile.TemporaryDirectory() as path:
+        folder = pathlib.Path(path)
         for name, plant in PLANTS.items():
             plant.write(folder, name)
             if not (folder / f"{unaltered_name(plant)}.pcap").exists():

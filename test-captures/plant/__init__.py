@@ -4,7 +4,7 @@
 
     Plant("pong-echo", "null-heartbeat", lambda talk: talk.command(DOWN, "PONG").add(b"other"))
 
-is the rule that is to be tripped, the capture that is altered, and the change: here the listener's first PONG says more
-than its PING. talk.py has what can be found and changed. `python3 -m plant FOLDER pong-echo` in test-captures writes the
-altered capture, with the keys that open it beside it.
+is the rule that is to be tripped, the capture that is altered, and the change: here the listener's first PONG says
+more than its PING. talk.py has what can be found and changed. `python3 -m plant FOLDER pong-echo` in test-captures
+writes the altered capture, with the keys that open it beside it.
 """

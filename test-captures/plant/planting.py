@@ -39,7 +39,9 @@ class Plant:
         self.change(talks[0])
         capture = write(folder / f"{name}.pcap", talks, base.port)
         if self.key_logs:
-            capture.with_suffix(".keys").write_text("".join(log.read_text() for log in self.key_logs))
+            keys = capture.with_suffix(".keys")
+            keys.touch(0o600)  # the plugin warns of key logs that everybody can read
+            keys.write_text("".join(log.read_text() for log in self.key_logs))
         if base.keytab:
             shutil.copyfile(base.keytab, capture.with_suffix(".keytab"))
         if base.arguments:

@@ -114,11 +114,6 @@ class Piece:
         other.before(self)
         return self
 
-    def move_after(self, other):
-        self.drop()
-        other.after(self)
-        return self
-
     def last(self):
         """Nothing is said after it."""
         del self.talk[self.talk.index(self) + 1:]
@@ -234,9 +229,6 @@ class Talk(list):
         return self._nth(side, number, lambda _: True)
 
     greeting = piece  # the first one
-
-    def frame(self, side, number=0):
-        return self._nth(side, number, lambda piece: isinstance(piece, Frame))
 
     def message(self, side, number=0):
         """A frame with a part of a message."""
