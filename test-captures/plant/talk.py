@@ -13,14 +13,13 @@ import copy
 import itertools
 
 from pcap_writer import Stream, save
-from retell import GREETING, said_by_all, segments
+from retell import said_by_all, segments
 
 from plant import boxes
 
 UP, DOWN = True, False  # from the connector, from the listener
 MORE, LONG, COMMAND = 1, 2, 4  # flags of a frame
 INNER_MORE, INNER_COMMAND = 1, 2  # flags in the boxes of CURVE
-VOUCHED = 128  # octets of INITIATE's box before its metadata
 FIRST_PORT = 40001
 MAJOR, MINOR, MECHANISM, AS_SERVER, FILLER = 10, 11, 12, 32, 33  # where they are in a greeting
 
@@ -195,7 +194,7 @@ class Box(Frame):
         return self.outer_name
 
     def metadata(self, octets):
-        return self.set(plain=self.plain[:VOUCHED if self.outer_name == "INITIATE" else 0] + octets)
+        return self.set(plain=self.plain[:boxes.METADATA if self.outer_name == "INITIATE" else 0] + octets)
 
     def vouch(self, at, octets):
         """Writes over a part of C' and S, for which the vouch in INITIATE stands, and seals that again."""
@@ -210,8 +209,8 @@ class Box(Frame):
 class Talk(list):
     """What both sides of a connection said."""
 
-    def __init__(self, pieces=(), talks=None):
-        super().__init__(pieces)
+    def __init__(self, talks):
+        super().__init__()
         self.talks = talks  # of the capture: all connections, this one among them
 
     def index(self, piece):  # the very one, not one like it
@@ -254,15 +253,12 @@ class Talk(list):
         """A frame that is not in a box."""
         return Frame(self, side, body, flags).set(**values)
 
-    def say(self, side, body, flags=0, inner=None):
-        """A frame of the traffic as this connection carries it: in a box where the others are.
-
-        flags are those of a frame in the clear; `inner` are the flags in the box, where they are others."""
+    def say(self, side, body, flags=0):
+        """A frame of the traffic as this connection carries it: with CURVE it is in a box, and so are its flags."""
         session = next((box for box in self.boxes() if box.outer_name == "INITIATE"), None)
         if not session:
             return self.clear(side, body, flags)
-        if inner is None:
-            inner = INNER_MORE * bool(flags & MORE) | INNER_COMMAND * bool(flags & COMMAND)
+        inner = INNER_MORE * bool(flags & MORE) | INNER_COMMAND * bool(flags & COMMAND)
         prefix = b"CurveZMQMESSAGE" + (b"C" if side == session.side else b"S")
         return copy.copy(session).set(side=side, start=named("MESSAGE"), plain=bytes([inner]) + body, nonce=None,
                                       prefix=prefix, flags=0, long=None)
@@ -273,7 +269,7 @@ class Talk(list):
 
     def again(self):
         """A second connection on which the same is said; returns it."""
-        other = Talk(talks=self.talks)
+        other = Talk(self.talks)
         other.extend(copy.copy(piece).set(talk=other) for piece in self)
         self.talks.append(other)
         return other
@@ -296,28 +292,23 @@ class Talk(list):
 
 def recorded(capture, key_logs=()):
     """The conversation of a capture, with every box open that these key logs open."""
-    keys = boxes.keys_of(key_logs)
-    talks = []
-    if _is_old(capture):
-        told = [connection for connection in segments(capture).values() if connection]
-    else:
-        told = said_by_all(capture)
-    for events in told:
-        talk = Talk(talks=talks)
-        greeted = set()
+    keys, talks = boxes.keys_of(key_logs), []
+    connections = [connection for connection in segments(capture).values() if connection]
+    old = _is_old(connections[0])
+    for events in connections if old else said_by_all(capture):
+        talk, greeted = Talk(talks), set()
         for side, octets in events:
-            is_frame = side in greeted and not _is_old(capture)
+            is_frame = side in greeted and not old
             talk.append(_frame(talk, side, octets, keys) if is_frame else Piece(talk, side, octets))
             greeted.add(side)
         talks.append(_free_nonces(talk))
     return talks
 
 
-def _is_old(capture):
+def _is_old(connection):
     """ZMTP 1.0 or 2.0: told again as it was sent, segment by segment, and not taken apart."""
-    first = next(connection for connection in segments(capture).values() if connection)
-    begins = [b"".join(octets for side, octets in first if side == wanted)[:GREETING] for wanted in (UP, DOWN)]
-    return any(begin[:1] != b"\xff" or begin[10:11] < b"\x03" for begin in begins)
+    begins = [b"".join(octets for side, octets in connection if side == wanted) for wanted in (UP, DOWN)]
+    return any(begin[:1] != b"\xff" or begin[MAJOR:MINOR] < b"\x03" for begin in begins)
 
 
 def _frame(talk, side, octets, keys):
