@@ -73,9 +73,25 @@ PATTERNS = [
     Plant("router-reply-delimiter", "null-req-rep", lambda talk: [
         talk.command(DOWN, "READY").replace(prop(b"Socket-Type", b"REP"), prop(b"Socket-Type", b"ROUTER")),
         talk.message(DOWN).drop()]),
-    Plant("thread-safe-single-part", "null-pair", lambda talk: [
-        *(ready.metadata(prop(b"Socket-Type", b"CHANNEL")) for ready in talk.both("READY")),
-        talk.message(UP).set(flags=MORE)]),
 ]
 
-PLANTS = [*HEARTBEAT, *SUBSCRIPTIONS, *PATTERNS]
+
+def types(talk, up, down):
+    """Gives the two sides of a NULL connection other socket types."""
+    for ready, kind in zip(talk.both("READY"), (up, down)):
+        ready.metadata(prop(b"Socket-Type", kind))
+    return talk
+
+
+DRAFTS = [
+    Plant("thread-safe-single-part", "null-pair", lambda talk: types(talk, b"CHANNEL", b"CHANNEL").message(UP).set(
+        flags=MORE)),
+    Plant("client-server-single", "null-push-pull", lambda talk: types(talk, b"CLIENT", b"SERVER").message(UP).set(
+        flags=MORE)),
+    Plant("server-first", "null-pair", lambda talk: types(talk, b"CLIENT", b"SERVER")),
+    Plant("scatter-only-sends", "null-push-pull", lambda talk: types(talk, b"SCATTER", b"GATHER").append(
+        talk.say(DOWN, b"thanks"))),
+    Plant("peer-single", "null-pair", lambda talk: types(talk, b"PEER", b"PEER").message(UP).set(flags=MORE)),
+]
+
+PLANTS = [*HEARTBEAT, *SUBSCRIPTIONS, *PATTERNS, *DRAFTS]

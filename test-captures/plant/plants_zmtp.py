@@ -19,6 +19,7 @@ GREETING = [
           lambda talk: talk.greeting(UP).put(AS_SERVER, b"\x01")),
     Plant("greeting-filler-zero", "null-req-rep", lambda talk: talk.greeting(UP).put(FILLER + 30, b"\x01")),
     Plant("greeting-downgrade-attack", "curve-req-rep", lambda talk: then(talk, "null-req-rep")),
+    Plant("greeting-downgrade-secure", "curve-dealer-router", lambda talk: then(talk, "raw-zmtp20")),
 ]
 
 # Of the older versions the pieces are segments.
@@ -74,6 +75,14 @@ COMMANDS = [
         UP, talk.command(UP, "READY").body, COMMAND))),
 ]
 
+
+def same_identity(talk):
+    """Two connections that are open at the same time, to one ROUTER."""
+    talk.stays_open = True
+    other = next(piece for piece in talk.talks[1] if piece.name in ("READY", "INITIATE") and piece.side == UP)
+    other.replace(prop(b"Identity", b"beta"), prop(b"Identity", b"alpha"))
+
+
 METADATA = [
     Plant("metadata-name-chars", "null-dealer-router", lambda talk: talk.command(DOWN, "READY").add(
         prop(b"X-two words", b"1"))),
@@ -105,6 +114,8 @@ METADATA = [
         b"alpha", b"\0lpha")),
     Plant("metadata-identity-types", "null-pub-sub", lambda talk: talk.command(DOWN, "READY").add(
         prop(b"Identity", b"pub"))),
+    Plant("metadata-identity-unique", "null-dealer-router", same_identity),
+    Plant("metadata-identity-unique", "curve-dealer-router", same_identity),
     Plant("metadata-resource", "null-push-pull", lambda talk: talk.command(UP, "READY").add(
         prop(b"Resource", b"/two//slashes"))),
     Plant("metadata-x-names", "null-dealer-router", lambda talk: talk.command(UP, "READY").add(

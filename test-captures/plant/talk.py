@@ -13,7 +13,7 @@ import copy
 import itertools
 
 from pcap_writer import Stream, save
-from retell import said_by_all, segments
+from retell import said_by_all, segments, tell
 
 from plant import boxes
 
@@ -212,6 +212,7 @@ class Talk(list):
     def __init__(self, talks):
         super().__init__()
         self.talks = talks  # of the capture: all connections, this one among them
+        self.stays_open = False  # until the end of the capture
 
     def index(self, piece):  # the very one, not one like it
         return next(at for at, one in enumerate(self) if one is piece)
@@ -333,11 +334,14 @@ def _free_nonces(talk):
 
 
 def write(path, talks, port):
-    """A capture of these connections, one after another, each closed at its end."""
-    streams = []
+    """A capture of these connections, one after another, each closed at its end unless it stays open."""
+    streams, ends = [], Stream(opened=False)
     for client_port, talk in zip(itertools.count(FIRST_PORT), talks):
-        stream = Stream(port=port, client_port=client_port)
-        for side, octets in talk.events():
-            (stream.client if side == UP else stream.server)(octets)
-        streams.append(stream.fin())
-    return save(path, *streams)
+        stream = tell(talk.events(), port=port, client_port=client_port)
+        streams.append(stream)
+        count = len(stream.packets)
+        stream.fin()
+        if talk.stays_open:
+            ends.packets += stream.packets[count:]
+            del stream.packets[count:]
+    return save(path, *streams, ends)
