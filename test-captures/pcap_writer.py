@@ -43,11 +43,11 @@ class Stream:
         """The side that listened sends data."""
         return self._send(False, data, split, lost)
 
-    def fin(self):
-        """Both sides close, the client first."""
-        self._segment(True, FIN | ACK)
-        self._segment(False, FIN | ACK)
-        self._segment(True, ACK)
+    def fin(self, from_client=True):
+        """Both sides close, the client first, or the server."""
+        self._segment(from_client, FIN | ACK)
+        self._segment(not from_client, FIN | ACK)
+        self._segment(from_client, ACK)
         return self
 
     def rst(self, from_client=False):

@@ -5,7 +5,7 @@ import pytest
 from pdml import data_from_boxes, experts, octets, shows, tcp
 from plant.planting import ALL_KEYS, Plant, base_named, then, unaltered
 from plant.plants import PLANTS
-from plant.talk import DOWN, MORE, UP, recorded
+from plant.talk import DOWN, MORE, UP
 from retell import said_by_all
 
 BASES = sorted({(plant.base, plant.keys) for plant in PLANTS.values()})
@@ -30,9 +30,9 @@ def conversation(packets, port):
 def test_a_conversation_told_again_is_the_same(tshark, folder, name, keys):
     base = base_named(name)
     plant = Plant("none", name, unaltered, keys)
-    retold = plant.write(folder, name)
+    retold = plant.write(folder, name, plant.before())
     if not name.startswith("raw-zmtp"):
-        assert [talk.events() for talk in recorded(base.capture, plant.key_logs)] == said_by_all(base.capture)
+        assert [talk.events() for talk in plant.before()] == said_by_all(base.capture)
     opened_by = base.keytab or (tshark.hand_over(retold.with_suffix(".keys")) if plant.key_logs else None)
     before, after = (tshark.packets(capture, *base.arguments, keys=opened_by) for capture in (base.capture, retold))
     assert conversation(after, base.port) == conversation(before, base.port) != {}
@@ -41,15 +41,13 @@ def test_a_conversation_told_again_is_the_same(tshark, folder, name, keys):
 
 @pytest.mark.parametrize("name", PLANTS)
 def test_a_plant_alters_its_capture(name):
-    plant = PLANTS[name]
-    capture = base_named(plant.base).capture
-    before, after = recorded(capture, plant.key_logs), recorded(capture, plant.key_logs)
-    plant.change(after[0])
-    assert [talk.events() for talk in after] != [talk.events() for talk in before]
+    before, after = ([talk.events() for talk in talks] for talks in (PLANTS[name].before(), PLANTS[name].after()))
+    assert after != before
 
 
 def look(tshark, folder, name, change, keys=ALL_KEYS):
-    capture = Plant("none", name, change, keys).write(folder, "changed")
+    plant = Plant("none", name, change, keys)
+    capture = plant.write(folder, "changed", plant.after())
     return tshark.packets(capture, keys=tshark.hand_over(capture.with_suffix(".keys")))
 
 

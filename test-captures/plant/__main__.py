@@ -9,4 +9,4 @@ folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 for name, plant in PLANTS.items():
     if plant.rule in sys.argv[2:] or not sys.argv[2:]:
-        print(plant.write(folder, name))
+        print(plant.write(folder, name, plant.after()))

@@ -40,13 +40,14 @@ def seal(plain, nonce, key):
     return sealed(load(), plain, nonce, key)
 
 
-def keys_of(key_logs):
-    """Every key with which a box may have been sealed: those that are logged, and one for each two of the pairs."""
-    lines = [line.split() for key_log in key_logs for line in key_lines(key_log)]
-    pairs = [(key_octets(line[1]), key_octets(line[2])) for line in lines if line[0] == "CURVE_SECRET_KEY"]
-    found = [key_octets(line[3]) for line in lines if line[0] == "CURVE_SESSION_KEY"]
-    found += [shared(public, secret) for (public, _), (_, secret) in itertools.product(pairs, pairs)]
-    return tuple(dict.fromkeys(found))
+class Keys:
+    """What key logs hold: `secrets` by their public keys, and every key with which a box may have been sealed."""
+
+    def __init__(self, key_logs):
+        lines = [line.split() for key_log in key_logs for line in key_lines(key_log)]
+        self.secrets = {key_octets(line[1]): key_octets(line[2]) for line in lines if line[0] == "CURVE_SECRET_KEY"}
+        self.of_boxes = [key_octets(line[3]) for line in lines if line[0] == "CURVE_SESSION_KEY"]
+        self.of_boxes += itertools.starmap(shared, itertools.product(self.secrets, self.secrets.values()))
 
 
 @functools.cache
@@ -63,7 +64,7 @@ def find(body, keys):
         if not body.startswith(name):
             continue
         at = len(name) + between
-        for prefix, key in itertools.product(prefixes, keys):
+        for prefix, key in itertools.product(prefixes, keys.of_boxes):
             box = at + 24 - len(prefix)
             nonce = body[at:box]
             plain = opened(load(), body[box:], prefix + nonce, key)
@@ -72,10 +73,10 @@ def find(body, keys):
     return None
 
 
-def vouched(plain, at, octets, keys):
-    """What is in INITIATE's box, with another vouch: some of its C' and S are other octets."""
+def vouched(plain, keys, at=0, octets=b"", key=None):
+    """What is in INITIATE's box, with a vouch in whose C' and S other octets stand, or which has another key."""
     nonce = b"VOUCH---" + plain[VOUCH_NONCE:VOUCH]
-    key = next(key for key in keys if opened(load(), plain[VOUCH:METADATA], nonce, key) is not None)
-    keys_in_it = opened(load(), plain[VOUCH:METADATA], nonce, key)
-    keys_in_it = keys_in_it[:at] + octets + keys_in_it[at + len(octets):]
-    return plain[:VOUCH] + seal(keys_in_it, nonce, key) + plain[METADATA:]
+    before = next(one for one in keys.of_boxes if opened(load(), plain[VOUCH:METADATA], nonce, one) is not None)
+    vouch = opened(load(), plain[VOUCH:METADATA], nonce, before)
+    vouch = vouch[:at] + octets + vouch[at + len(octets):]
+    return plain[:VOUCH] + seal(vouch, nonce, key or before) + plain[METADATA:]

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import dataclasses
 import functools
-import json
 import shutil
 import typing
 
@@ -19,6 +18,11 @@ def base_named(name):
     return Sample(RECORDED / f"{name}.json")
 
 
+def unaltered(talk):
+    """The change that changes nothing."""
+    return talk
+
+
 @dataclasses.dataclass(frozen=True)
 class Plant:
     """`change` gets the Talk of the first connection; its `talks` are all of them."""
@@ -26,17 +30,28 @@ class Plant:
     base: str  # the name of a capture of libzmq 4.3.4
     change: typing.Callable
     keys: tuple = (".keys",)  # the key logs that are known
+    # What is changed before, where libzmq breaks this very rule.
+    clean: typing.Callable = unaltered
 
     @property
     def key_logs(self):
         base = base_named(self.base)
         return [base.with_ending(end) for end in self.keys if base.with_ending(end).exists()]
 
-    def write(self, folder, name):
-        """Writes NAME.pcap, and beside it the keys and what tshark must be told; returns the capture."""
-        base = base_named(self.base)
-        talks = recorded(base.capture, self.key_logs)
+    def before(self):
+        """The connections of the base."""
+        talks = recorded(base_named(self.base).capture, self.key_logs)
+        self.clean(talks[0])
+        return talks
+
+    def after(self):
+        talks = self.before()
         self.change(talks[0])
+        return talks
+
+    def write(self, folder, name, talks):
+        """Writes these connections as NAME.pcap, and their keys beside it; returns its path."""
+        base = base_named(self.base)
         capture = write(folder / f"{name}.pcap", talks, base.port)
         if self.key_logs:
             keys = capture.with_suffix(".keys")
@@ -44,17 +59,14 @@ class Plant:
             keys.write_text("".join(log.read_text() for log in self.key_logs))
         if base.keytab:
             shutil.copyfile(base.keytab, capture.with_suffix(".keytab"))
-        if base.arguments:
-            told = {name: base.json[name] for name in ("options", "decode_as") if name in base.json}
-            capture.with_suffix(".json").write_text(json.dumps(told))
         return capture
 
 
 def then(talk, name):
     """Another connection to the same port comes after all others: the first one of another capture."""
-    talk.talks.append(recorded(base_named(name).capture)[0])
+    talk.talks.append(first_of(name))
 
 
-def unaltered(talk):
-    """The change that changes nothing."""
-    return talk
+def first_of(name):
+    """The first connection of a capture."""
+    return recorded(base_named(name).capture)[0]

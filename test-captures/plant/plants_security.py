@@ -1,21 +1,24 @@
 # Plants in the handshakes of PLAIN (RFC 24), CURVE (RFC 25 and 26) and GSSAPI (RFC 38), and in what these protect.
 # SPDX-License-Identifier: GPL-2.0-or-later
-from plant.planting import ALL_KEYS, Plant
-from plant.talk import COMMAND, DOWN, UP, named, prop
+from plant.boxes import KEY, shared, vouched
+from plant.planting import ALL_KEYS, Plant, first_of
+from plant.talk import COMMAND, DOWN, UP, Frame, named, prop
 
 PLAIN = [
     Plant("plain-order", "plain-req-rep", lambda talk: talk.command(UP, "INITIATE").move_before(
         talk.command(DOWN, "WELCOME"))),
     Plant("plain-order", "plain-req-rep", lambda talk: talk.command(DOWN, "READY").move_before(
         talk.command(UP, "INITIATE"))),
-    Plant("plain-roles", "plain-req-rep", lambda talk: talk.command(DOWN, "WELCOME").become(
+    Plant("handshake-both-clients", "plain-req-rep", lambda talk: talk.command(DOWN, "WELCOME").become(
         talk.clear(DOWN, named("HELLO", b"\x05admin\x04word"), COMMAND)).last()),
-    Plant("plain-roles", "plain-req-rep", lambda talk: talk.command(DOWN, "WELCOME").set(side=UP).last()),
-    Plant("plain-hello-format", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").cut(1)),
-    Plant("plain-hello-format", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").add(b"!")),
-    Plant("plain-hello-chars", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").replace(b"admin", b"ad in")),
+    Plant("plain-order", "plain-req-rep", lambda talk: talk.command(DOWN, "WELCOME").set(
+        side=UP).last()),
+    Plant("handshake-both-servers", "plain-req-rep", lambda talk: talk.greeting(UP).last()),
+    Plant("plain-hello-form", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").cut(1)),
+    Plant("plain-hello-form", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").add(b"!")),
+    Plant("plain-hello-characters", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").replace(b"admin", b"ad in")),
     Plant("plain-welcome-empty", "plain-req-rep", lambda talk: talk.command(DOWN, "WELCOME").add(b"!")),
-    Plant("plain-message-start", "plain-req-rep", lambda talk: talk.message(UP).move_before(
+    Plant("handshake-before-traffic", "plain-req-rep", lambda talk: talk.message(UP).move_before(
         talk.command(DOWN, "READY"))),
 ]
 
@@ -25,38 +28,48 @@ HANDSHAKE = [
     Plant("curve-order", "curve-req-rep", lambda talk: talk.command(DOWN, "READY").move_before(
         talk.command(UP, "INITIATE"))),
     Plant("curve-order", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").repeat().set(nonce=None), ALL_KEYS),
-    Plant("curve-message-start", "curve-push-pull", lambda talk: talk.message(UP).move_before(
+    Plant("handshake-before-traffic", "curve-push-pull", lambda talk: talk.message(UP).move_before(
         talk.command(DOWN, "READY"))),
-    Plant("curve-hello-first", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").drop()),
+    Plant("curve-order", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").drop()),
     Plant("curve-hello-size", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").add(b"\0")),
-    Plant("curve-hello-version", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").put(6, b"\2\0")),
+    Plant("curve-version", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").put(6, b"\2\0")),
     Plant("curve-hello-padding", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").put(30, b"\1")),
     Plant("curve-hello-zeros", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").put(30, b"\1"), ALL_KEYS),
     Plant("curve-welcome-size", "curve-req-rep", lambda talk: talk.command(DOWN, "WELCOME").add(b"\0")),
-    Plant("curve-cookie-returned", "curve-req-rep", lambda talk: talk.command(UP, "INITIATE").as_it_is().flip(30),
+    Plant("curve-cookie", "curve-req-rep", lambda talk: talk.command(UP, "INITIATE").as_it_is().flip(30),
           ALL_KEYS[:-1]),  # with the cookie's own key it would be a damaged box too
     Plant("curve-initiate-size", "curve-req-rep", lambda talk: talk.command(UP, "INITIATE").as_it_is().shorten(256)),
-    Plant("curve-vouch-client", "curve-req-rep",
+    Plant("curve-vouch", "curve-req-rep",
           lambda talk: talk.command(UP, "INITIATE").vouch(0, b"another transient key of a client"[:32]), ALL_KEYS),
-    Plant("curve-vouch-server", "curve-req-rep",
+    Plant("curve-vouch", "curve-req-rep",
           lambda talk: talk.command(UP, "INITIATE").vouch(32, b"another permanent key of a server"[:32]), ALL_KEYS),
     Plant("curve-vouch", "curve-req-rep", lambda talk: talk.command(UP, "INITIATE").flip(60), ALL_KEYS),
     Plant("curve-ready-size", "curve-req-rep", lambda talk: talk.command(DOWN, "READY").as_it_is().shorten(29)),
-    Plant("curve-error-from-server", "curve-req-rep", lambda talk: talk.command(UP, "INITIATE").become(
+    Plant("error-from-server", "curve-req-rep", lambda talk: talk.command(UP, "INITIATE").become(
         talk.clear(UP, named("ERROR", b"\x03500"), COMMAND)).last()),
-    Plant("curve-error-message", "curve-push-pull", lambda talk: talk.append(
+    Plant("error-in-handshake", "curve-push-pull", lambda talk: talk.append(
         talk.clear(DOWN, named("ERROR", b"\x03500"), COMMAND))),
 ]
 
-WELCOME_NONCE, VOUCH_NONCE, COOKIE = 8, 32, slice(9, 105)  # in WELCOME, in INITIATE's box, and in front of it
+WELCOME_NONCE, VOUCH_NONCE = 8, 32  # where they begin in WELCOME and in INITIATE's box
+PAIRS = (".permanent.keys", ".transient.keys")
+
+
+def same_server_key(talk):
+    """The server uses a transient key for two connections: all boxes of the second one are sealed anew."""
+    other = talk.talks[1]
+    initiate = other.command(UP, "INITIATE")
+    server = talk.command(DOWN, "WELCOME").plain[:KEY]
+    secret, client = initiate.keys.secrets[server], other.command(UP, "HELLO").start[-KEY:]
+    other.command(DOWN, "WELCOME").put(0, server)
+    initiate.set(plain=vouched(initiate.plain, initiate.keys, key=shared(initiate.plain[:KEY], secret)))
+    for box in [box for box in other.boxes() if box.key == initiate.key]:
+        box.set(key=shared(client, secret))
 
 
 def same_hello(talk):
-    """A connection comes again, with long nonces of its own."""
-    other = talk.again()
-    other.command(DOWN, "WELCOME").put(WELCOME_NONCE, b"other long nonce")
-    initiate = other.command(UP, "INITIATE").put(VOUCH_NONCE, b"other long nonce")
-    initiate.set(start=initiate.start[:COOKIE.start] + b"other long nonce" + initiate.start[COOKIE.start + 16:])
+    """A connection comes again, with another WELCOME."""
+    talk.again().command(DOWN, "WELCOME").put(WELCOME_NONCE, b"other long nonce")
 
 
 def same_welcome_nonce(talk):
@@ -69,9 +82,11 @@ def same_vouch_nonce(talk):
     talk.talks[1].command(UP, "INITIATE").put(VOUCH_NONCE, nonce)
 
 
-def same_cookie_nonce(talk):
-    other = talk.talks[1].command(UP, "INITIATE")
-    other.set(start=talk.command(UP, "INITIATE").start[:COOKIE.start + 16] + other.start[COOKIE.start + 16:])
+def all_commands(talk):
+    """RFC 23 wants the COMMAND flag on each MESSAGE; libzmq never sets it."""
+    for piece in talk:
+        if isinstance(piece, Frame):
+            piece.flags = COMMAND
 
 
 def little_endian(talk):
@@ -84,42 +99,69 @@ def little_endian(talk):
 
 CURVE = [
     Plant("curve-message-size", "curve-pair", lambda talk: talk.message(UP, -1).set(plain=b"\0").as_it_is().cut(1)),
-    Plant("curve-nonce-unique", "curve-push-pull", lambda talk: talk.message(UP, 2).set(nonce=4)),
+    Plant("curve-nonce-once", "curve-push-pull", lambda talk: talk.message(UP, 2).set(nonce=4)),
     Plant("curve-nonce-rises", "curve-push-pull", lambda talk: talk.message(UP, 2).set(nonce=0)),
-    Plant("curve-nonce-by-one", "curve-push-pull", lambda talk: talk.message(UP, 2).set(nonce=100)),
+    Plant("curve-nonce-step", "curve-push-pull", lambda talk: talk.message(UP, 2).set(nonce=100)),
     Plant("curve-nonce-first", "curve-push-pull", lambda talk: talk.command(DOWN, "READY").set(nonce=5)),
-    Plant("curve-nonce-order", "curve-req-rep", little_endian, ALL_KEYS),
-    Plant("curve-box-damaged", "curve-push-pull", lambda talk: talk.message(UP, 1).as_it_is().flip(-1)),
-    Plant("curve-box-damaged", "curve-push-pull", lambda talk: talk.command(DOWN, "READY").as_it_is().flip(-1)),
-    Plant("curve-only-messages", "curve-push-pull", lambda talk: talk.append(talk.clear(UP, b"in the clear"))),
-    Plant("curve-only-messages", "curve-pub-sub", lambda talk: talk.append(
+    Plant("curve-nonce-byte-order", "curve-req-rep", little_endian, ALL_KEYS),
+    Plant("curve-box", "curve-push-pull", lambda talk: talk.message(UP, 1).as_it_is().flip(-1)),
+    Plant("curve-box", "curve-push-pull", lambda talk: talk.command(DOWN, "READY").as_it_is().flip(-1)),
+    Plant("curve-unprotected", "curve-push-pull", lambda talk: talk.append(talk.clear(UP, b"in the clear"))),
+    Plant("curve-unprotected", "curve-pub-sub", lambda talk: talk.append(
         talk.clear(UP, named("SUBSCRIBE", b"sun"), COMMAND))),
-    Plant("curve-payload-reserved", "curve-push-pull", lambda talk: talk.message(UP, 1).put(0, b"\x80")),
-    Plant("curve-message-flag", "curve-push-pull", lambda talk: talk.message(UP, 1).set(flags=COMMAND)),
-    Plant("curve-more-inside", "curve-push-pull", lambda talk: talk.message(UP, 1).set(flags=1)),
-    Plant("curve-hello-key-fresh", "curve-req-rep", same_hello),
-    Plant("curve-welcome-nonce", "curve-dealer-router", same_welcome_nonce),
-    Plant("curve-vouch-nonce", "curve-dealer-router", same_vouch_nonce),
-    Plant("curve-cookie-nonce", "curve-dealer-router", same_cookie_nonce),
+    Plant("curve-payload-flags", "curve-push-pull", lambda talk: talk.message(UP, 1).put(0, b"\x80")),
+    Plant("frame-command-more", "curve-push-pull", lambda talk: talk.message(UP, 1).set(flags=1)),
+    Plant("curve-client-transient-key", "curve-req-rep", same_hello, ()),
+    Plant("curve-server-transient-key", "curve-dealer-router", same_server_key, PAIRS),
+    Plant("curve-long-nonce-once", "curve-dealer-router", same_welcome_nonce),
+    Plant("curve-long-nonce-once", "curve-dealer-router", same_vouch_nonce),
+    Plant("curve-message-is-command", "curve-push-pull", lambda talk: talk.message(UP, 4).set(flags=0),
+          clean=all_commands),
+    Plant("curve-payload-command", "curve-push-pull", lambda talk: talk.extend([
+        talk.order(UP, "PING", b"\0\0"), talk.order(DOWN, "PONG")])),
+    Plant("curve-initiate-length", "curve-push-pull", lambda talk: talk.command(UP, "INITIATE").add(
+        prop(b"X-long", b"x" * 300))),
+    Plant("curve-server-key", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").flip(-1).last(DOWN)),
 ]
 
-TOKEN_LENGTH = 8  # where it is in MESSAGE
+NAME = len(b"\x07MESSAGE")  # in front of the token's length
+# RFC 4121 4.2.6.2: a token that is signed and not sealed, with 12 octets of a checksum behind its data.
+SIGNED = b"\x05\x04\x04\xff\x00\x0c\x00\x00" + bytes(8) + b"\0job 10" + bytes(12)
+
+
+def in_cfx_header(talk, at, octets):
+    """Writes over octets of a token's header: behind its identifier come flags, FF, EC and RRC."""
+    message = talk.message(UP, 1)
+    message.put(message.body.index(b"\x05\x04") + at, octets)
+
+
+def without_subscriptions(talk):
+    for _ in range(len([piece for piece in talk if piece.side == UP]) - 4):
+        talk.piece(UP, -1).drop()
+
 
 GSSAPI = [
-    Plant("gssapi-order", "gssapi-plaintext-req-rep", lambda talk: talk.command(UP, "READY").move_before(
-        talk.command(DOWN, "INITIATE"))),
-    Plant("gssapi-order", "gssapi-push-pull", lambda talk: talk.message(UP).move_before(talk.command(UP, "MESSAGE"))),
-    Plant("gssapi-sizes", "gssapi-push-pull", lambda talk: talk.message(UP, 1).put(TOKEN_LENGTH, b"\0\0\0\x10")),
-    Plant("gssapi-token-damaged", "gssapi-push-pull", lambda talk: talk.message(UP, 1).flip(-1)),
+    Plant("gssapi-token-form", "gssapi-push-pull", lambda talk: talk.message(UP, 1).put(NAME, b"\0\0\0\x10")),
+    Plant("gssapi-token", "gssapi-push-pull", lambda talk: talk.message(UP, 1).flip(-1)),
+    Plant("gssapi-token-header", "gssapi-aes128-sha2", lambda talk: in_cfx_header(talk, 3, b"\xfe")),
+    Plant("gssapi-extra-count", "gssapi-aes128-sha2", lambda talk: in_cfx_header(talk, 5, b"\x05")),
+    Plant("gssapi-encrypted", "gssapi-push-pull", lambda talk: talk.append(talk.clear(
+        UP, named("MESSAGE", len(SIGNED).to_bytes(4, "big") + SIGNED)))),
+    Plant("gssapi-message-is-command", "gssapi-push-pull", lambda talk: talk.command(UP, "MESSAGE", 3).set(flags=0),
+          clean=all_commands),
+    Plant("gssapi-empty-command", "gssapi-push-pull", lambda talk: talk.command(DOWN, "MESSAGE").before(
+        talk.clear(UP, b"", COMMAND)), clean=lambda talk: talk.command(UP, "").drop()),
+    Plant("gssapi-subscription-kind", "gssapi-pub-sub", lambda talk: talk.append(
+        first_of("gssapi-pub-sub").message(UP)), clean=without_subscriptions),
     Plant("gssapi-payload-flags", "gssapi-sign-only", lambda talk: talk.message(UP).replace(
         b"\0signed", b"\x80signed")),
-    Plant("gssapi-hello-first", "gssapi-plaintext-req-rep", lambda talk: talk.command(UP, "INITIATE").replace(
+    Plant("gssapi-hello", "gssapi-plaintext-req-rep", lambda talk: talk.command(UP, "INITIATE").replace(
         b"\x08INITIATE", b"\x05HELLO")),
-    Plant("gssapi-only-messages", "gssapi-push-pull", lambda talk: talk.append(talk.clear(UP, b"in the clear"))),
-    Plant("metadata-complete", "gssapi-plaintext-req-rep", lambda talk: talk.command(UP, "READY").add(
+    Plant("gssapi-unprotected", "gssapi-push-pull", lambda talk: talk.append(talk.clear(UP, b"in the clear"))),
+    Plant("metadata-format", "gssapi-plaintext-req-rep", lambda talk: talk.command(UP, "READY").add(
         prop(b"X-a", b"1", length=2))),
-    Plant("ping-answered", "gssapi-plaintext-heartbeat", lambda talk: talk.command(DOWN, "PONG", 1).drop()),
-    Plant("frame-reserved", "gssapi-push-pull", lambda talk: talk.message(UP, 1).set(flags=0x40)),
+    Plant("pong-answered", "gssapi-plaintext-heartbeat", lambda talk: talk.command(DOWN, "PONG", 1).drop()),
+    Plant("frame-flags", "gssapi-push-pull", lambda talk: talk.message(UP, 1).set(flags=0x40)),
 ]
 
 PLANTS = [*PLAIN, *HANDSHAKE, *CURVE, *GSSAPI]

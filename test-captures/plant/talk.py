@@ -113,9 +113,10 @@ class Piece:
         other.before(self)
         return self
 
-    def last(self):
-        """Nothing is said after it."""
+    def last(self, closed_by=UP):
+        """Nothing is said after it, and this side closes."""
         del self.talk[self.talk.index(self) + 1:]
+        self.talk.closed_by = closed_by
         return self
 
     def split(self, at):
@@ -198,7 +199,7 @@ class Box(Frame):
 
     def vouch(self, at, octets):
         """Writes over a part of C' and S, for which the vouch in INITIATE stands, and seals that again."""
-        return self.set(plain=boxes.vouched(self.plain, at, octets, self.keys))
+        return self.set(plain=boxes.vouched(self.plain, self.keys, at, octets))
 
     def as_it_is(self):
         """The frame with its box closed, so that its octets can be changed."""
@@ -213,6 +214,7 @@ class Talk(list):
         super().__init__()
         self.talks = talks  # of the capture: all connections, this one among them
         self.stays_open = False  # until the end of the capture
+        self.closed_by = UP
 
     def index(self, piece):  # the very one, not one like it
         return next(at for at, one in enumerate(self) if one is piece)
@@ -293,7 +295,7 @@ class Talk(list):
 
 def recorded(capture, key_logs=()):
     """The conversation of a capture, with every box open that these key logs open."""
-    keys, talks = boxes.keys_of(key_logs), []
+    keys, talks = boxes.Keys(key_logs), []
     connections = [connection for connection in segments(capture).values() if connection]
     old = _is_old(connections[0])
     for events in connections if old else said_by_all(capture):
@@ -340,7 +342,7 @@ def write(path, talks, port):
         stream = tell(talk.events(), port=port, client_port=client_port)
         streams.append(stream)
         count = len(stream.packets)
-        stream.fin()
+        stream.fin(talk.closed_by)
         if talk.stays_open:
             ends.packets += stream.packets[count:]
             del stream.packets[count:]
