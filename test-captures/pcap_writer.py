@@ -50,6 +50,11 @@ class Stream:
         self._segment(from_client, ACK)
         return self
 
+    def pause(self):
+        """Nothing comes for a second."""
+        self.packets.append(None)
+        return self
+
     def rst(self, from_client=False):
         self._segment(from_client, RST | ACK)
         return self
@@ -77,12 +82,17 @@ class Stream:
 
 def save(path, *streams, snaplen=262144):
     """Writes the packets of the streams, one stream after another and a millisecond apart; returns the path."""
+    time = 1700000000 * 1000
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, LINKTYPE_RAW))
-        for number, packet in enumerate(itertools.chain(*(stream.packets for stream in streams))):
-            seconds, milliseconds = divmod(number, 1000)
+        for packet in itertools.chain(*(stream.packets for stream in streams)):
+            if packet is None:
+                time += 1000
+                continue
+            seconds, milliseconds = divmod(time, 1000)
             cut = packet[:snaplen]
-            out.write(struct.pack("<IIII", 1700000000 + seconds, milliseconds * 1000, len(cut), len(packet)) + cut)
+            out.write(struct.pack("<IIII", seconds, milliseconds * 1000, len(cut), len(packet)) + cut)
+            time += 1
     return path
 
 

@@ -14,9 +14,10 @@ HEARTBEAT = [
         talk.command(UP, "READY").before(talk.order(UP, "PING", b"\0\0")),
         talk.command(UP, "READY").after(talk.order(DOWN, "PONG"))]),
     Plant("ping-version", "null-heartbeat", lambda talk: talk.greeting(UP).put(MINOR, b"\0")),
-    Plant("pong-answered", "null-heartbeat", lambda talk: talk.command(DOWN, "PONG", 1).drop()),
+    Plant("pong-answered", "null-heartbeat", lambda talk: [
+        talk.command(DOWN, "PONG", -1).drop(), *(talk.append(talk.say(DOWN, b"no pong")) for _ in range(2))]),
     Plant("pong-answered", "curve-heartbeat", lambda talk: [
-        talk.command(DOWN, "PONG").drop(), talk.append(talk.say(DOWN, b"no pong, but traffic"))]),
+        talk.command(DOWN, "PONG", -1).drop(), *(talk.append(talk.say(DOWN, b"no pong")) for _ in range(2))]),
     Plant("pong-context", "null-heartbeat", lambda talk: talk.command(DOWN, "PONG").add(b"other")),
     Plant("pong-context", "curve-heartbeat", lambda talk: talk.command(DOWN, "PONG").add(b"other")),
     Plant("pong-asked", "null-heartbeat", lambda talk: talk.append(talk.order(DOWN, "PONG"))),
@@ -37,9 +38,9 @@ SUBSCRIPTIONS = [
         talk.order(UP, "CANCEL", b"news.sport"))),
     Plant("cancel-subscribed", "curve-pub-sub", lambda talk: talk.append(
         talk.order(UP, "CANCEL", b"politics"))),
-    Plant("publication-subscribed", "null-pub-sub", lambda talk: talk.append(talk.say(DOWN, b"news.sport"))),
+    Plant("publication-subscribed", "null-pub-sub", lambda talk: talk.append(talk.say(DOWN, b"politics"))),
     Plant("publication-subscribed", "curve-pub-sub", lambda talk: talk.append(talk.say(DOWN, b"politics"))),
-    Plant("publication-subscribed", "raw-zmtp30-sub", lambda talk: talk.append(talk.say(DOWN, b"news"))),
+    Plant("publication-subscribed", "raw-zmtp30-sub", lambda talk: talk.append(talk.say(DOWN, b"politics"))),
     Plant("join-sender", "null-pub-sub", lambda talk: talk.append(talk.order(UP, "JOIN", b"weather"))),
     Plant("radio-parts", "null-radio-dish", lambda talk: talk.append(talk.say(DOWN, b"weather"))),
     Plant("dish-silent", "null-radio-dish", lambda talk: talk.extend([

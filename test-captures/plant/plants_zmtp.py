@@ -16,8 +16,9 @@ GREETING = [
           clean=lambda talk: talk.greeting(DOWN).put(AS_SERVER, b"\x01")),
     Plant("greeting-signature", "null-req-rep", lambda talk: talk.greeting(UP).set(
         octets=b"GET / HTTP/1.1\r\n\r\n").last()),
-    Plant("greeting-sent", "null-req-rep", lambda talk: [talk.greeting(DOWN).drop(), talk.greeting(UP).last()]),
-    Plant("greeting-whole", "null-req-rep", lambda talk: talk.greeting(UP).shorten(20).last()),
+    Plant("greeting-sent", "null-req-rep", lambda talk: [
+        talk.greeting(DOWN).drop(), talk.greeting(UP).last(after_a_second=True)]),
+    Plant("greeting-whole", "null-req-rep", lambda talk: talk.greeting(UP).shorten(20).last(DOWN, after_a_second=True)),
     Plant("greeting-filler", "null-req-rep", lambda talk: talk.greeting(UP).put(FILLER + 30, b"\x01")),
     Plant("downgrade", "curve-req-rep", lambda talk: then(talk, "null-req-rep")),
     Plant("downgrade", "curve-dealer-router", lambda talk: then(talk, "raw-zmtp20")),
@@ -38,6 +39,12 @@ OLD = [
     Plant("identity-first-octet", "raw-zmtp10-identity", lambda talk: talk.piece(UP).put(2, b"\0")),
 ]
 
+
+def ping_and_pong(talk):
+    """Commands of the traffic: in a box they break a rule of RFC 26 by themselves."""
+    talk.extend([talk.order(UP, "PING", b"\0\0"), talk.order(DOWN, "PONG")])
+
+
 FRAMES = [
     Plant("frame-flags", "null-req-rep", lambda talk: talk.message(UP, 1).set(flags=0x80)),
     Plant("frame-flags", "curve-req-rep", lambda talk: talk.message(DOWN, 1).set(flags=0x08)),
@@ -53,7 +60,7 @@ FRAMES = [
         talk.message(UP, 1).after(talk.order(DOWN, "PONG"))]),
     Plant("frame-command-between-parts", "curve-dealer-router", lambda talk: [
         talk.message(UP).after(talk.order(UP, "PING", b"\0\0")),
-        talk.message(UP, 1).after(talk.order(DOWN, "PONG"))]),
+        talk.message(UP, 1).after(talk.order(DOWN, "PONG"))], clean=ping_and_pong),
     Plant("frame-message-whole", "null-dealer-router", lambda talk: talk.message(UP, -1).set(flags=MORE)),
     Plant("frame-message-whole", "curve-dealer-router", lambda talk: talk.message(UP, -1).put(0, b"\x01")),
 ]
@@ -63,7 +70,7 @@ COMMANDS = [
     Plant("command-name", "null-req-rep", lambda talk: talk.append(talk.clear(UP, b"\0data", COMMAND))),
     Plant("command-name-letters", "null-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY-UP"))),
     Plant("command-known", "null-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY"))),
-    Plant("command-known", "curve-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY"))),
+    Plant("command-known", "curve-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY")), clean=ping_and_pong),
     Plant("command-name-padded", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").replace(
         b"\x05HELLO", b"HELLO   ")),
     Plant("handshake-before-traffic", "null-push-pull", lambda talk: talk.command(DOWN, "READY").move_before(
@@ -133,7 +140,8 @@ ERROR = [
     Plant("error-name", "null-zap-deny", lambda talk: talk.command(DOWN, "ERROR").replace(b"\x05ERROR", b"^RROR")),
     Plant("error-characters", "null-zap-deny", lambda talk: talk.command(DOWN, "ERROR").replace(b"400", b"4 0")),
     Plant("error-last", "null-zap-deny", lambda talk: talk.append(talk.order(UP, "PING", b"\0\0"))),
-    Plant("error-last", "null-zap-deny", lambda talk: talk.append(talk.say(UP, b"but I insist"))),
+    Plant("error-last", "null-zap-deny", lambda talk: talk.extend([
+        talk.say(UP, b"", MORE), talk.say(UP, b"but I insist")])),
     Plant("error-last", "null-zap-deny", lambda talk: talk.append(
         talk.clear(DOWN, named("READY", prop(b"Socket-Type", b"REP")), COMMAND))),
     Plant("error-in-handshake", "null-pair", lambda talk: talk.append(talk.order(DOWN, "ERROR", b"\x03500"))),

@@ -113,10 +113,10 @@ class Piece:
         other.before(self)
         return self
 
-    def last(self, closed_by=UP):
+    def last(self, closed_by=UP, after_a_second=False):
         """Nothing is said after it, and this side closes."""
         del self.talk[self.talk.index(self) + 1:]
-        self.talk.closed_by = closed_by
+        self.talk.closed_by, self.talk.pauses = closed_by, after_a_second
         return self
 
     def split(self, at):
@@ -214,7 +214,7 @@ class Talk(list):
         super().__init__()
         self.talks = talks  # of the capture: all connections, this one among them
         self.stays_open = False  # until the end of the capture
-        self.closed_by = UP
+        self.closed_by, self.pauses = UP, False
 
     def index(self, piece):  # the very one, not one like it
         return next(at for at, one in enumerate(self) if one is piece)
@@ -341,6 +341,8 @@ def write(path, talks, port):
     for client_port, talk in zip(itertools.count(FIRST_PORT), talks):
         stream = tell(talk.events(), port=port, client_port=client_port)
         streams.append(stream)
+        if talk.pauses:
+            stream.pause()
         count = len(stream.packets)
         stream.fin(talk.closed_by)
         if talk.stays_open:
