@@ -85,8 +85,9 @@ def _(connection):
 @rule("greeting-as-server-role", 23, "Topology", SHOULD,
       "as-server is 1 from the server of the security handshake, and 0 from its client")
 def _(connection):
-    if connection.row["roles"] != "security":
-        return
+    told = {greeting.mechanism for greeting in greetings(connection)}
+    if connection.row["roles"] != "security" or len(told) > 1:
+        return  # no common mechanism, no handshake with a server
     for greeting in greetings(connection):
         value = greeting.octets("zmtp.as-server")
         if value and value[0] < 2 and value[0] != (greeting.side == SERVER):
