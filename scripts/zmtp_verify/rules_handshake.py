@@ -236,13 +236,19 @@ def _(connection):
 
 @rule("metadata-name-empty", 23, "The NULL Security Mechanism", MUST, "A property's name has at least one octet")
 def _(connection):
-    for frame, name, _ in _properties(connection):
-        if not name:
+    for frame in connection.frames():
+        if _is_nameless(frame):
             yield frame, "a property without a name"
 
 
+def _is_nameless(frame):
+    """Does what the plugin could not read begin with an empty name? It shows no property then."""
+    return frame.octets("zmtp.metadata.rest")[:1] == b"\0"
+
+
 finding_rule("metadata-format", 23, "The NULL Security Mechanism", MUST,
-             "A property is a length octet, a name, 4 octets of length, and a value", "zmtp.metadata.malformed")
+             "A property is a length octet, a name, 4 octets of length, and a value", "zmtp.metadata.malformed",
+             lambda connection, item: not _is_nameless(item))
 
 
 @rule("metadata-unique", 23, "Connection Metadata", NOTE, "Each property comes once; letters' case does not matter")
