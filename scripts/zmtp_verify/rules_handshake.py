@@ -313,7 +313,7 @@ def _(connection):
 def _(connection):
     frames = connection.frames()
     if _is_bad_pair(connection) and frames and connection.row["outcome"] == "failed" and \
-            not any(frame.command == "ERROR" for frame in frames):
+            not any(frame.command == "ERROR" or frame.is_part for frame in frames):
         yield frames[-1], "closed without ERROR"
 
 
