@@ -206,7 +206,9 @@ def _(connection):
     for frame in connection.frames() if connection.mechanism in BY_COMMANDS else []:
         if frame.command == "READY":
             ready.add(frame.side)
-        elif frame.command not in HANDSHAKE | {"ERROR"} and not is_strange(frame):
+        elif frame.command == "ERROR":
+            return  # error-last tells of what follows
+        elif frame.command not in HANDSHAKE and not is_strange(frame):
             if connection.mechanism == "NULL" and (frame.side not in ready or connection.version == "3.0"):
                 return  # null-order tells; and RFC 23 lets a side begin after its own READY
             if SERVER not in ready or connection.mechanism == "NULL" and len(ready) < 2:
