@@ -57,14 +57,17 @@ finding_rule("curve-nonce-byte-order", 26, "The HELLO Command", NOTE, "Short non
 @rule("curve-nonce-step", 26, "General Design", NOTE, "The short nonces of a side rise by 1 with each box")
 def _(connection):
     for side in (CLIENT, SERVER):
-        last = None
+        highest = None
         for frame in connection.frames(side):
             counter = frame.number("zmtp.curvezmq.nonce.counter")
+            if frame.found("zmtp.curvezmq.nonce_byte_order"):
+                break  # the counter is shown as in network byte order
             if counter is None:
+                highest = None if frame.found("zmtp.command.malformed") else highest  # its nonce is not shown
                 continue
-            if last is not None and frame.protected and counter > last + 1 and not frame.findings:
-                yield frame, f"{counter} after {last}"
-            last = counter
+            if highest is not None and frame.protected and counter > highest + 1 and not frame.findings:
+                yield frame, f"{counter} after {highest}"
+            highest = counter if highest is None else max(counter, highest)
 
 
 def _long_nonces(connection):
