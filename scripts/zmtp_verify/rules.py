@@ -45,10 +45,16 @@ def finding_rule(name, rfc, section, severity, text, finding, only=None):
                 yield item, seen
 
 
+def _innermost(item):
+    """The name of the command, or of the one that is in its box."""
+    names = item.all("zmtp.command-name")
+    return names[-1].show if names else None
+
+
 def malformed_rule(name, rfc, section, severity, text, mechanism, command):
     """A rule about the form of one command, which the plugin calls malformed."""
     finding_rule(name, rfc, section, severity, text, "zmtp.command.malformed",
-                 lambda connection, item: item.has("zmtp.flags") and item.show("zmtp.command-name") == command
+                 lambda connection, item: item.has("zmtp.flags") and _innermost(item) == command
                  and (mechanism is None or connection.mechanism == mechanism))
 
 
