@@ -1,6 +1,7 @@
 # Rules for what comes after the handshake: frames, commands, heartbeats, subscriptions, and what each socket type
 # may say.
 # SPDX-License-Identifier: GPL-2.0-or-later
+import collections
 import re
 
 from .conversation import CLIENT, SERVER, other
@@ -190,13 +191,15 @@ def _(connection):
 @rule("cancel-subscribed", 37, "The Publish-Subscribe Pattern", NOTE, "What is cancelled was subscribed before")
 def _(connection):
     for side in SIDES:
-        subscribed = set()
+        subscribed = collections.Counter()  # some cancel as often as they subscribed, others once
         for frame in connection.frames(side):
             name, topic = frame.topic or (None, None)
             if name == "SUBSCRIBE":
-                subscribed.add(topic)
-            elif name == "CANCEL" and topic not in subscribed:
-                yield frame, f"{topic[:40]!r} was not subscribed"
+                subscribed[topic] += 1
+            elif name == "CANCEL":
+                if not subscribed[topic]:
+                    yield frame, f"{topic[:40]!r} was not subscribed"
+                subscribed[topic] -= subscribed[topic] > 0
 
 
 @rule("publication-subscribed", 23, "The Publish-Subscribe Pattern", SHOULD,
