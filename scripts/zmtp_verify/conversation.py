@@ -82,12 +82,9 @@ class Frame(Item):
     def length(self):
         return self.number("zmtp.length") or 0
 
-    @property
-    def is_cut(self):
-        """Does the capture lack its end? (In ZMTP 1.0 the length stands before the flags, and counts them.)"""
-        before = list(self._fields).index("zmtp.flags") < list(self._fields).index("zmtp.length") \
-            if self.has("zmtp.length") else 0
-        return len(self.field.octets) < before + len(self.octets("zmtp.length")) + self.length
+    def is_cut(self, version):
+        """Does the capture lack its end? (In ZMTP 1.0 the length counts the flags too.)"""
+        return len(self.field.octets) < (version != "1.0") + len(self.octets("zmtp.length")) + self.length
 
     @property
     def topic(self):
@@ -205,8 +202,6 @@ class Connection:
         if item.has("zmtp.flags"):
             frame = Frame(item.packet, item.side, item.field)
             self.unopened = self.unopened or frame.closed
-            if frame.is_cut:
-                self.hole = self.hole or item.packet
             self.items.append(frame)
         elif any(map(item.has, GREETING)):
             if item.side in self.greetings:
@@ -228,6 +223,9 @@ class Connection:
                 if isinstance(item, Greeting):
                     item.side = other(item.side)
             self.greetings = {greeting.side: greeting for greeting in self.greetings.values()}
+        cut = [item.packet for item in self.items if isinstance(item, Frame) and item.is_cut(self.version)]
+        if cut:
+            self.hole = min(cut) if self.hole is None else min(self.hole, *cut)
         if row["outcome"] == "joined":
             self.hole = 0
 
