@@ -33,7 +33,8 @@ def tripped():
             for end, talks in (("before", plant.before()), ("after", plant.after())):
                 (folder / end).mkdir(exist_ok=True)
                 plant.write(folder / end, name, talks)
-        decode_as = {option for plant in PLANTS.values() for option in base_named(plant.base).arguments if "==" in option}
+        bases = {plant.base for plant in PLANTS.values()}
+        decode_as = {word for name in bases for word in base_named(name).arguments if word.startswith("tcp.port==")}
         results = verify("--plugins", os.environ.get("ZMTP_PLUGIN_DIR", BUILD / "plugins"), folder,
                          *(word for option in sorted(decode_as) for word in ("-d", option)))
     found = {"before": {}, "after": {}}

@@ -25,7 +25,8 @@ finding_rule("frame-length", 23, "Formal Grammar", MUST, "A length is below 2^63
 def _(connection):
     for frame in connection.frames():
         is_command = frame.is_set("zmtp.flags.command") or frame.protected and frame.mechanism == "CURVE"
-        if is_command and frame.is_set("zmtp.flags.more") or frame.protected and frame.command is not None and frame.more:
+        if is_command and frame.is_set("zmtp.flags.more") or \
+                frame.protected and frame.command is not None and frame.more:
             yield frame, f"{frame.command or 'a command'} with MORE"
 
 

@@ -16,7 +16,8 @@ PLAIN = [
     Plant("handshake-both-servers", "plain-req-rep", lambda talk: talk.greeting(UP).last(after_a_second=True)),
     Plant("plain-hello-form", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").cut(1)),
     Plant("plain-hello-form", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").add(b"!")),
-    Plant("plain-hello-characters", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").replace(b"admin", b"ad in")),
+    Plant("plain-hello-characters", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").replace(
+        b"admin", b"ad in")),
     Plant("plain-welcome-empty", "plain-req-rep", lambda talk: talk.command(DOWN, "WELCOME").add(b"!")),
     Plant("handshake-before-traffic", "plain-req-rep", lambda talk: talk.message(UP).move_before(
         talk.command(DOWN, "READY"))),
