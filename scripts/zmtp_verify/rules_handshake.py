@@ -203,7 +203,8 @@ def _(connection):
       "Messages, subscriptions and PING come after the security handshake")
 def _(connection):
     ready = set()
-    for frame in connection.frames() if connection.mechanism in BY_COMMANDS else []:
+    gssapi = connection.mechanism == "GSSAPI" and not connection.unopened
+    for frame in connection.frames() if gssapi or connection.mechanism in BY_COMMANDS else []:
         if frame.command == "READY":
             ready.add(frame.side)
         elif frame.command == "ERROR":
@@ -211,7 +212,8 @@ def _(connection):
         elif frame.command not in HANDSHAKE and not is_strange(frame):
             if connection.mechanism == "NULL" and (frame.side not in ready or connection.version == "3.0"):
                 return  # null-order tells; and RFC 23 lets a side begin after its own READY
-            if SERVER not in ready or connection.mechanism == "NULL" and len(ready) < 2:
+            if SERVER not in ready or connection.mechanism == "NULL" and len(ready) < 2 or \
+                    gssapi and frame.side not in ready:
                 yield frame, f"{what(frame)} before the handshake is complete"
                 return
 

@@ -140,6 +140,10 @@ def without_subscriptions(talk):
 
 
 GSSAPI = [
+    Plant("handshake-before-traffic", "gssapi-push-pull", lambda talk: talk.message(UP).move_before(
+        talk.command(UP, "MESSAGE"))),
+    Plant("handshake-before-traffic", "gssapi-plaintext-heartbeat", lambda talk: talk.message(UP).move_before(
+        talk.command(UP, "READY"))),
     Plant("gssapi-token-form", "gssapi-push-pull", lambda talk: talk.message(UP, 1).put(NAME, b"\0\0\0\x10")),
     Plant("gssapi-token", "gssapi-push-pull", lambda talk: talk.message(UP, 1).flip(-1)),
     Plant("gssapi-token-header", "gssapi-aes128-sha2", lambda talk: in_cfx_header(talk, 3, b"\xfe")),
