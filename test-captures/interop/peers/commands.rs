@@ -43,6 +43,7 @@ impl Arguments {
         self.option("mechanism").unwrap_or("null")
     }
 
+    #[allow(dead_code)]
     pub fn is_server(&self) -> bool {
         self.option("server") == Some("1")
     }

@@ -6,7 +6,7 @@ mod commands;
 
 use commands::{text, Arguments, Done, Frames, Peer, Refusal};
 use rzmq::socket::*;
-use rzmq::{Context, Msg, Socket, SocketType};
+use rzmq::{Context, Msg, MsgFlags, Socket, SocketType};
 
 struct Opened {
     context: Context,
@@ -36,6 +36,9 @@ async fn secure(socket: &Socket, arguments: &Arguments) -> Result<(), Refusal> {
 }
 
 async fn open(arguments: Arguments) -> Result<Opened, Refusal> {
+    if arguments.mechanism() != "null" && arguments.listens != arguments.is_server() {
+        return Err(Refusal::Unsupported("rzmq takes the side that listens for the security server".into()));
+    }
     let socket_type = match arguments.socket_type.as_str() {
         "REQ" => SocketType::Req,
         "REP" => SocketType::Rep,
@@ -71,7 +74,17 @@ async fn open(arguments: Arguments) -> Result<Opened, Refusal> {
 
 impl Peer for Opened {
     async fn send(&mut self, frames: Frames) -> Done<()> {
-        self.socket.send_multipart(frames.into_iter().map(Msg::from_vec).collect()).await.map_err(text)
+        let mut frames: Vec<Msg> = frames.into_iter().map(Msg::from_vec).collect();
+        // send_multipart of a REQ always fails.
+        if frames.len() == 1 {
+            return self.socket.send(frames.remove(0)).await.map_err(text);
+        }
+        // ROUTER leaves these flags to the application.
+        let last = frames.len() - 1;
+        for frame in &mut frames[..last] {
+            frame.set_flags(frame.flags() | MsgFlags::MORE);
+        }
+        self.socket.send_multipart(frames).await.map_err(text)
     }
 
     async fn recv(&mut self) -> Done<Frames> {
