@@ -12,6 +12,7 @@ pub type Done<T> = Result<T, String>;
 const LIMIT: Duration = Duration::from_secs(10);
 // Messages that the implementation still holds have left by then.
 const LINGER: Duration = Duration::from_millis(300);
+const CLOSING: Duration = Duration::from_secs(2);
 
 pub struct Arguments {
     pub listens: bool,
@@ -31,7 +32,9 @@ impl Arguments {
             listens: how == "listen",
             socket_type: socket_type.clone(),
             endpoint: endpoint.clone(),
-            options: pairs.map(|(key, value)| (key.into(), value.into())).collect(),
+            options: pairs
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
         })
     }
 
@@ -86,7 +89,10 @@ fn decode(word: &str) -> Done<Vec<u8>> {
     }
     (0..word.len())
         .step_by(2)
-        .map(|at| word.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()))
+        .map(|at| {
+            word.get(at..at + 2)
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+        })
         .collect::<Option<_>>()
         .ok_or(format!("not hexadecimal: {word}"))
 }
@@ -100,7 +106,9 @@ fn encode(frame: &[u8]) -> String {
 
 async fn limited<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
     let late = || Err(format!("nothing within {} s", LIMIT.as_secs()));
-    tokio::time::timeout(LIMIT, work).await.unwrap_or_else(|_| late())
+    tokio::time::timeout(LIMIT, work)
+        .await
+        .unwrap_or_else(|_| late())
 }
 
 async fn obey(peer: &mut impl Peer, sender: &mut Frames, line: &str) -> Done<String> {
@@ -158,6 +166,6 @@ where
         }
     }
     tokio::time::sleep(LINGER).await;
-    let _ = tokio::time::timeout(LIMIT, peer.close()).await;
+    let _ = tokio::time::timeout(CLOSING, peer.close()).await;
     std::process::exit(0);
 }

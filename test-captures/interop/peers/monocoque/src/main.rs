@@ -45,13 +45,22 @@ impl Later {
 }
 
 fn octets(z85: &str) -> Done<[u8; 32]> {
-    const DIGITS: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    const DIGITS: &str =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     let mut found = Vec::new();
     for five in z85.as_bytes().chunks(5) {
-        let digits = five.iter().map(|&digit| DIGITS.find(digit as char).unwrap_or(0) as u32);
-        found.extend(digits.fold(0u32, |sum, digit| sum.wrapping_mul(85).wrapping_add(digit)).to_be_bytes());
+        let digits = five
+            .iter()
+            .map(|&digit| DIGITS.find(digit as char).unwrap_or(0) as u32);
+        found.extend(
+            digits
+                .fold(0u32, |sum, digit| sum.wrapping_mul(85).wrapping_add(digit))
+                .to_be_bytes(),
+        );
     }
-    found.try_into().map_err(|_| "a key has 40 characters".into())
+    found
+        .try_into()
+        .map_err(|_| "a key has 40 characters".into())
 }
 
 fn secured(arguments: &Arguments) -> Result<SocketOptions, Refusal> {
@@ -61,7 +70,9 @@ fn secured(arguments: &Arguments) -> Result<SocketOptions, Refusal> {
         "null" => {}
         "plain" => {
             let (username, password) = (arguments.need("username")?, arguments.need("password")?);
-            options = options.with_plain_server(is_server).with_plain_credentials(username, password);
+            options = options
+                .with_plain_server(is_server)
+                .with_plain_credentials(username, password);
             if is_server {
                 let mut admitted = StaticPlainHandler::new();
                 admitted.add_user(username, password);
@@ -69,9 +80,10 @@ fn secured(arguments: &Arguments) -> Result<SocketOptions, Refusal> {
             }
         }
         "curve" => {
-            options = options
-                .with_curve_server(is_server)
-                .with_curve_keypair(octets(arguments.need("public")?)?, octets(arguments.need("secret")?)?);
+            options = options.with_curve_server(is_server).with_curve_keypair(
+                octets(arguments.need("public")?)?,
+                octets(arguments.need("secret")?)?,
+            );
             if !is_server {
                 options = options.with_curve_serverkey(octets(arguments.need("server_key")?)?);
             }
@@ -82,21 +94,48 @@ fn secured(arguments: &Arguments) -> Result<SocketOptions, Refusal> {
         options = options.with_routing_id(identity.to_owned().into());
     }
     if let Some(interval) = arguments.option("heartbeat") {
-        options = options.with_heartbeat_ivl(Duration::from_millis(interval.parse().map_err(text)?));
+        options =
+            options.with_heartbeat_ivl(Duration::from_millis(interval.parse().map_err(text)?));
     }
     Ok(options)
 }
 
 async fn shaken(socket_type: &str, stream: TcpStream, options: SocketOptions) -> Done<AnySocket> {
     Ok(match socket_type {
-        "REQ" => Req(ReqSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
-        "REP" => Rep(RepSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
-        "SUB" => Sub(SubSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
-        "DEALER" => Dealer(DealerSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
-        "ROUTER" => Router(RouterSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
-        "PUSH" => Push(PushSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
-        "PULL" => Pull(PullSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
-        _ => Pair(PairSocket::from_tcp_with_options(stream, options).await.map_err(text)?),
+        "REQ" => Req(ReqSocket::from_tcp_with_options(stream, options)
+            .await
+            .map_err(text)?),
+        "REP" => Rep(RepSocket::from_tcp_with_options(stream, options)
+            .await
+            .map_err(text)?),
+        "SUB" => Sub(SubSocket::from_tcp_with_options(stream, options)
+            .await
+            .map_err(text)?),
+        "DEALER" => Dealer(
+            DealerSocket::from_tcp_with_options(stream, options)
+                .await
+                .map_err(text)?,
+        ),
+        "ROUTER" => Router(
+            RouterSocket::from_tcp_with_options(stream, options)
+                .await
+                .map_err(text)?,
+        ),
+        "PUSH" => Push(
+            PushSocket::from_tcp_with_options(stream, options)
+                .await
+                .map_err(text)?,
+        ),
+        "PULL" => Pull(
+            PullSocket::from_tcp_with_options(stream, options)
+                .await
+                .map_err(text)?,
+        ),
+        _ => Pair(
+            PairSocket::from_tcp_with_options(stream, options)
+                .await
+                .map_err(text)?,
+        ),
     })
 }
 
@@ -107,7 +146,9 @@ async fn open(arguments: Arguments) -> Result<Later, Refusal> {
     let opening = match (socket_type.as_str(), arguments.listens) {
         ("XPUB" | "XSUB", _) | ("PUB", false) => return Err(Refusal::Unsupported(socket_type)),
         ("PUB", true) => {
-            let mut publisher = PubSocket::bind_with_options(address, options).await.map_err(text)?;
+            let mut publisher = PubSocket::bind_with_options(address, options)
+                .await
+                .map_err(text)?;
             spawn_local(async move {
                 publisher.accept_subscriber().await.map_err(text)?;
                 Ok(Pub(publisher))
@@ -125,7 +166,10 @@ async fn open(arguments: Arguments) -> Result<Later, Refusal> {
             spawn_local(async move { shaken(&socket_type, stream, options).await })
         }
     };
-    Ok(Later { opening: Some(opening), socket: Err(String::new()) })
+    Ok(Later {
+        opening: Some(opening),
+        socket: Err(String::new()),
+    })
 }
 
 impl Peer for Later {

@@ -5,7 +5,9 @@
 mod commands;
 
 use commands::{text, Arguments, Done, Frames, Peer, Refusal};
-use omq_tokio::{CurveKeypair, CurvePublicKey, CurveSecretKey, Message, Options, Socket, SocketType};
+use omq_tokio::{
+    CurveKeypair, CurvePublicKey, CurveSecretKey, Message, Options, Socket, SocketType,
+};
 use std::time::Duration;
 
 fn socket_type(name: &str) -> Result<SocketType, Refusal> {
@@ -44,7 +46,10 @@ fn secured(options: Options, arguments: &Arguments) -> Result<Options, Refusal> 
             Ok(if arguments.is_server() {
                 options.curve_server(keys)
             } else {
-                options.curve_client(keys, CurvePublicKey::from_z85(arguments.need("server_key")?).map_err(text)?)
+                options.curve_client(
+                    keys,
+                    CurvePublicKey::from_z85(arguments.need("server_key")?).map_err(text)?,
+                )
             })
         }
         other => Err(Refusal::Unsupported(other.to_uppercase())),
@@ -52,12 +57,13 @@ fn secured(options: Options, arguments: &Arguments) -> Result<Options, Refusal> 
 }
 
 async fn open(arguments: Arguments) -> Result<Socket, Refusal> {
-    let mut options = secured(Options::default(), &arguments)?.linger(Duration::from_secs(5));
+    let mut options = secured(Options::default(), &arguments)?.linger(Duration::from_secs(1));
     if let Some(identity) = arguments.option("identity") {
         options = options.identity(identity.to_owned());
     }
     if let Some(interval) = arguments.option("heartbeat") {
-        options = options.heartbeat_interval(Duration::from_millis(interval.parse().map_err(text)?));
+        options =
+            options.heartbeat_interval(Duration::from_millis(interval.parse().map_err(text)?));
     }
     let socket = Socket::try_new(socket_type(&arguments.socket_type)?, options).map_err(text)?;
     let endpoint = arguments.endpoint.as_str();
@@ -71,12 +77,17 @@ async fn open(arguments: Arguments) -> Result<Socket, Refusal> {
 
 impl Peer for Socket {
     async fn send(&mut self, frames: Frames) -> Done<()> {
-        Socket::send(self, Message::multipart(frames)).await.map_err(text)
+        Socket::send(self, Message::multipart(frames))
+            .await
+            .map_err(text)
     }
 
     async fn recv(&mut self) -> Done<Frames> {
         let got = Socket::recv(self).await.map_err(text)?;
-        Ok((0..got.len()).filter_map(|at| got.get(at)).map(<[u8]>::to_vec).collect())
+        Ok((0..got.len())
+            .filter_map(|at| got.get(at))
+            .map(<[u8]>::to_vec)
+            .collect())
     }
 
     async fn subscribe(&mut self, topic: Vec<u8>) -> Done<()> {

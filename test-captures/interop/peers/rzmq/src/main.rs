@@ -18,11 +18,17 @@ async fn secure(socket: &Socket, arguments: &Arguments) -> Result<(), Refusal> {
     let texts = match arguments.mechanism() {
         "null" => vec![],
         "plain" => {
-            socket.set_option(PLAIN_SERVER, is_server).await.map_err(text)?;
+            socket
+                .set_option(PLAIN_SERVER, is_server)
+                .await
+                .map_err(text)?;
             vec![(PLAIN_USERNAME, "username"), (PLAIN_PASSWORD, "password")]
         }
         "curve" => {
-            socket.set_option(CURVE_SERVER, is_server).await.map_err(text)?;
+            socket
+                .set_option(CURVE_SERVER, is_server)
+                .await
+                .map_err(text)?;
             let mut keys = vec![(CURVE_PUBLIC_KEY, "public"), (CURVE_SECRET_KEY, "secret")];
             keys.extend((!is_server).then_some((CURVE_SERVER_KEY, "server_key")));
             keys
@@ -30,14 +36,19 @@ async fn secure(socket: &Socket, arguments: &Arguments) -> Result<(), Refusal> {
         other => return Err(Refusal::Unsupported(other.to_uppercase())),
     };
     for (option, key) in texts {
-        socket.set_option(option, arguments.need(key)?).await.map_err(text)?;
+        socket
+            .set_option(option, arguments.need(key)?)
+            .await
+            .map_err(text)?;
     }
     Ok(())
 }
 
 async fn open(arguments: Arguments) -> Result<Opened, Refusal> {
     if arguments.mechanism() != "null" && arguments.listens != arguments.is_server() {
-        return Err(Refusal::Unsupported("rzmq takes the side that listens for the security server".into()));
+        return Err(Refusal::Unsupported(
+            "rzmq takes the side that listens for the security server".into(),
+        ));
     }
     let socket_type = match arguments.socket_type.as_str() {
         "REQ" => SocketType::Req,
@@ -54,14 +65,23 @@ async fn open(arguments: Arguments) -> Result<Opened, Refusal> {
     let socket = context.socket(socket_type).map_err(text)?;
     if matches!(socket_type, SocketType::Dealer | SocketType::Router) {
         // Else it puts an empty frame of its own before each message.
-        socket.set_option(AUTO_DELIMITER, false).await.map_err(text)?;
+        socket
+            .set_option(AUTO_DELIMITER, false)
+            .await
+            .map_err(text)?;
     }
     if let Some(identity) = arguments.option("identity") {
-        socket.set_option(ROUTING_ID, identity).await.map_err(text)?;
+        socket
+            .set_option(ROUTING_ID, identity)
+            .await
+            .map_err(text)?;
     }
     if let Some(interval) = arguments.option("heartbeat") {
         let milliseconds: i32 = interval.parse().map_err(text)?;
-        socket.set_option(HEARTBEAT_IVL, milliseconds).await.map_err(text)?;
+        socket
+            .set_option(HEARTBEAT_IVL, milliseconds)
+            .await
+            .map_err(text)?;
     }
     secure(&socket, &arguments).await?;
     if arguments.listens {
@@ -89,7 +109,10 @@ impl Peer for Opened {
 
     async fn recv(&mut self) -> Done<Frames> {
         let got = self.socket.recv_multipart().await.map_err(text)?;
-        Ok(got.iter().map(|frame| frame.data().unwrap_or_default().to_vec()).collect())
+        Ok(got
+            .iter()
+            .map(|frame| frame.data().unwrap_or_default().to_vec())
+            .collect())
     }
 
     async fn subscribe(&mut self, topic: Vec<u8>) -> Done<()> {
@@ -97,7 +120,10 @@ impl Peer for Opened {
     }
 
     async fn unsubscribe(&mut self, topic: Vec<u8>) -> Done<()> {
-        self.socket.set_option(UNSUBSCRIBE, topic).await.map_err(text)
+        self.socket
+            .set_option(UNSUBSCRIBE, topic)
+            .await
+            .map_err(text)
     }
 
     async fn close(self) {

@@ -104,7 +104,12 @@ impl Peer for AnySocket {
             Pull(socket) => socket.recv().await,
             Pub(_) | Push(_) => return Err("this type does not receive".into()),
         };
-        Ok(got.map_err(text)?.into_vec().iter().map(|frame| frame.to_vec()).collect())
+        Ok(got
+            .map_err(text)?
+            .into_vec()
+            .iter()
+            .map(|frame| frame.to_vec())
+            .collect())
     }
 
     async fn subscribe(&mut self, topic: Vec<u8>) -> Done<()> {
