@@ -35,10 +35,10 @@ class Report:
 
 
 def merged(texts):
-    """A Report of what --json printed, one run or several in each text; texts: {name: text}. Raises ValueError with
+    """A Report of what --json printed, one run or several in each text; texts: (name, text). Raises ValueError with
     what is wrong or missing."""
     results, ends = [], []
-    for name, text in texts.items():
+    for name, text in texts:
         found = []
         for number, line in enumerate(text.splitlines(), start=1):
             entry = _entry(line, f"{name}, line {number}")
