@@ -85,7 +85,7 @@ def _(connection):
 
 
 finding_rule("command-known", 23, "Commands", NOTE, "A command is one of those in the RFCs", "zmtp.command.unknown",
-             lambda connection, item: COMMAND_NAME.fullmatch(item.show("zmtp.command-name") or "-"))
+             lambda connection, item: COMMAND_NAME.fullmatch(item.command or "-"))
 finding_rule("command-name-padded", 23, "Formal Grammar", MUST, "A command's name is not padded",
              "zmtp.command.padded_name")
 
