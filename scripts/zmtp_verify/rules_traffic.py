@@ -27,7 +27,7 @@ def _(connection):
         is_command = frame.is_set("zmtp.flags.command") or frame.protected and frame.mechanism == "CURVE"
         if is_command and frame.is_set("zmtp.flags.more") or \
                 frame.protected and frame.command is not None and frame.more:
-            yield frame, f"{frame.command or 'a command'} with MORE"
+            yield frame, f"{frame.command or frame.show('zmtp.command-name') or 'a command'} with MORE"
 
 
 @rule("frame-long-command", 23, "Authentication and Confidentiality", SHOULD,
