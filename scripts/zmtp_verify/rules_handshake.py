@@ -11,6 +11,7 @@ RESOURCE = re.compile(rb"[A-Za-z0-9$\-_@.&+]+(/[A-Za-z0-9$\-_@.&+]+)*")
 PROPERTY_NAME = re.compile(r"[A-Za-z0-9\-_.+]+")
 HANDSHAKE = {"HELLO", "WELCOME", "INITIATE", "READY"}
 BY_COMMANDS = ("NULL", "PLAIN", "CURVE")
+MECHANISMS = (*BY_COMMANDS, "GSSAPI")
 # The commands of a handshake in which the sides go by turns.
 TURNS = [(CLIENT, "HELLO"), (SERVER, "WELCOME"), (CLIENT, "INITIATE"), (SERVER, "READY")]
 PAIRS = [{"REQ", "REP"}, {"REQ", "ROUTER"}, {"DEALER", "REP"}, {"DEALER"}, {"DEALER", "ROUTER"}, {"ROUTER"},
@@ -247,12 +248,17 @@ def _(connection):
 
 def _is_nameless(frame):
     """Does what the plugin could not read begin with an empty name? It shows no property then."""
-    return frame.octets("zmtp.metadata.rest")[:1] == b"\0"
+    return _has_metadata(frame) and frame.octets("zmtp.metadata.rest")[:1] == b"\0"
+
+
+def _has_metadata(item):
+    """RFC 23: how metadata is encoded is the mechanism's choice."""
+    return item.show("zmtp.mechanism") in MECHANISMS
 
 
 finding_rule("metadata-format", 23, "The NULL Security Mechanism", MUST,
              "A property is a length octet, a name, 4 octets of length, and a value", "zmtp.metadata.malformed",
-             lambda connection, item: not _is_nameless(item))
+             lambda connection, item: _has_metadata(item) and not _is_nameless(item))
 
 
 @rule("metadata-unique", 23, "Connection Metadata", NOTE, "Each property comes once; letters' case does not matter")
