@@ -69,6 +69,8 @@ COMMANDS = [
     Plant("command-name", "null-req-rep", lambda talk: talk.append(talk.clear(UP, b"\x09data", COMMAND))),
     Plant("command-name", "null-req-rep", lambda talk: talk.append(talk.clear(UP, b"\0data", COMMAND))),
     Plant("command-name-letters", "null-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY-UP"))),
+    Plant("command-name-letters", "curve-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY-UP")),
+          clean=ping_and_pong),
     Plant("command-known", "null-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY"))),
     Plant("command-known", "curve-req-rep", lambda talk: talk.append(talk.order(UP, "HURRY")), clean=ping_and_pong),
     Plant("command-name-padded", "plain-req-rep", lambda talk: talk.command(UP, "HELLO").replace(
