@@ -50,5 +50,7 @@ def run_by_parallel(program, words, count, logins):
     # A part that finds deviations ends with 1: that is no failure of its job.
     done = subprocess.run(["parallel", "--keep-order", "--sshlogin", logins, "--workdir", os.getcwd()],
                           input="".join(line + "\n" for line in commands(program, count, words)), text=True,
-                          stdout=subprocess.PIPE, stderr=sys.stderr, check=False)
+                          stdout=subprocess.PIPE, stderr=sys.stderr, check=False,
+                          # Else it takes the shell from which it seems to be run.
+                          env={"PARALLEL_SHELL": "/bin/bash", **os.environ})
     return done.stdout
