@@ -32,12 +32,13 @@ def pattern(listener, connector, **connector_options):
 class Talk:
     """Two peers on one connection, and what they sent: up from the connector, down from the listener."""
 
-    def __init__(self, run, begun, listener, connector, small):
+    def __init__(self, run, begun, listener, connector, large):
         self.listener, self.connector = listener, connector
-        self.small = small
+        self.large = large
         self.up, self.down = [], []
         # What was published and fits no subscription: whether it is on the wire is the publisher's choice.
         self.filtered = []
+        self.arrived = False
         self._run = run
         # How many packets there were before the connector came.
         self._begun = begun
@@ -53,6 +54,7 @@ class Talk:
         source.ask("reply" if source.kind == "ROUTER" else "send", *parts)
         log.append([b""] * (source.kind in ("REQ", "REP")) + list(parts))
         got = target.ask("recv")
+        self.arrived = True
         if target.kind == "ROUTER":
             identity, *got = got
             if not identity:
@@ -100,7 +102,7 @@ def dealer_router(talk):
 
 @pattern("PULL", "PUSH")
 def push_pull(talk):
-    for number in (b"1", b"2", b"3"):
+    for number in (b"1", b"2"):
         talk.carry_up(b"task " + number)
 
 
@@ -113,7 +115,11 @@ def multipart(talk):
 
 @pattern("PULL", "PUSH")
 def large(talk):
-    talk.carry_up(harness.text(1000 if talk.small else 20000))
+    talk.carry_up(harness.text(1000))
+    if not talk.large:
+        return
+    # More than libzmq writes at once.
+    talk.carry_up(harness.text(10000))
     # The last length that the short form holds, and the first that it does not.
     talk.carry_up(harness.text(255))
     talk.carry_up(harness.text(256))
@@ -122,6 +128,11 @@ def large(talk):
 @pattern("DEALER", "DEALER", heartbeat=HEARTBEAT_MS)
 def heartbeat(talk):
     talk.carry_up(b"before")
-    # A time, not an event: a peer that does not answer a PING shall show that.
+    # A time, not an event: a peer that does not answer a PING shall show that. libzmq closes then after two
+    # intervals, and after four it is in the middle of its next connection.
     time.sleep(4 * HEARTBEAT_MS / 1000)
     talk.carry_down(b"after")
+
+
+# Where the connector is the security server.
+ALSO_REVERSED = {name: PATTERNS[name] for name in ("req-rep", "pub-sub")}

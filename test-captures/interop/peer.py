@@ -7,8 +7,10 @@ import subprocess
 import time
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "zmtp-dissector/peers"
-# A peer itself waits up to 10 s for a message; a Java machine needs its time to start.
-ANSWER_S = 15
+# A Java machine needs its time to start.
+START_S = 15
+# Shorter than a peer's own wait for a message: those that cannot talk shall not fill the capture with attempts.
+ANSWER_S = 3
 
 
 class Failed(Exception):
@@ -55,7 +57,7 @@ class Peer:
             self._process.kill()
 
     def wait_until_ready(self):
-        answer = self._answer()
+        answer = self._answer(START_S)
         if answer.startswith("unsupported"):
             raise Unsupported(answer.partition(" ")[2])
         if answer != "ready":
@@ -68,7 +70,7 @@ class Peer:
             self._process.stdin.write(" ".join(words).encode() + b"\n")
         except BrokenPipeError:
             raise Failed(f"{command}: the peer has ended") from None
-        answer, *got = self._answer().split(" ")
+        answer, *got = self._answer(ANSWER_S).split(" ")
         if answer not in ("ok", "got"):
             raise Failed(f"{command}: " + " ".join([answer, *got]))
         return [b"" if word == "-" else bytes.fromhex(word) for word in got]
@@ -77,17 +79,17 @@ class Peer:
         """Let it send what is left and end."""
         self._process.stdin.close()
         try:
-            status = self._process.wait(ANSWER_S)
+            status = self._process.wait(START_S)
         except subprocess.TimeoutExpired:
             raise Failed("close: the peer does not end") from None
         if status != 0:
             raise Failed(f"close: the peer ended with status {status}")
 
-    def _answer(self):
-        deadline = time.monotonic() + ANSWER_S
+    def _answer(self, seconds):
+        deadline = time.monotonic() + seconds
         while b"\n" not in self._said:
             if not select.select([self._process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise Failed(f"no answer within {ANSWER_S} s")
+                raise Failed(f"no answer within {seconds} s")
             more = os.read(self._process.stdout.fileno(), 65536)
             if not more:
                 raise Failed("the peer has ended")

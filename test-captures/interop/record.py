@@ -19,12 +19,16 @@ sys.path.append(str(HERE.parent / "record"))
 import harness  # noqa: E402
 import network  # noqa: E402
 import patterns  # noqa: E402
-from peer import Failed, Peer, Unsupported, installed  # noqa: E402
+from peer import ANSWER_S, Failed, Peer, Unsupported, installed  # noqa: E402
 
 KEY_LOGGER = HERE.parent.parent / "decrypt" / "keylogger" / "zmtpkeylog.c"
 MECHANISMS = ("null", "plain", "curve")
+# JeroMQ sometimes connects and then says nothing: what fails each time is what fails.
+ATTEMPTS = 3
 # No Wireshark dissector owns a port here; each pattern has one.
 FIRST_PORT = 28100
+# How long to wait for what does not come, where the harness waits: as long as for a peer's answer.
+harness.TIMEOUT_MS = ANSWER_S * 1000
 
 
 class Capture:
@@ -34,12 +38,17 @@ class Capture:
         self.mechanism = mechanism
         self.listener, self.connector = listener, connector
         self.server = server
+        self.patterns = patterns.PATTERNS if server == "listener" else patterns.ALSO_REVERSED
         self.name = f"{mechanism}-{listener.name}-{connector.name}"
         if server == "connector":
             self.name += "-server-connects"
         owner = connector if listener.name == "libzmq" else listener
         self.folder = HERE / f"{owner.name}-{owner.version}"
         self.results = []
+        # Where libzmq meets an independent implementation. Elsewhere the captures shall stay small.
+        self.large = "libzmq" in (listener.name, connector.name) and bool(listener.libzmq) != bool(connector.libzmq)
+        # Has any message arrived yet?
+        self.arrived = False
 
     def about(self):
         text = f"{self.mechanism.upper()}: {self.connector.name} connects to {self.listener.name}"
@@ -47,22 +56,41 @@ class Capture:
 
     def record(self, preload):
         """Returns what to tell the user."""
+        before = None
+        for _ in range(ATTEMPTS):
+            wrong = self._record(preload)
+            failed = [result["pattern"] for result in self.results if result["result"].startswith("failed")]
+            if failed in ([], before):
+                break
+            before = failed
+        if all(result["result"].startswith("unsupported") for result in self.results):
+            return f"left out {self.name}: {self.results[0]['result']}"
+        return f"recorded {self.name}" + "".join(f"\n         {line}" for line in wrong)
+
+    def _record(self, preload):
+        """Record and write it once. Returns what is not as it should be."""
+        self.results = []
+        self.arrived = False
         network.new_namespace()
+        # Twelve octets less in each packet, and no repetition of what was only not yet acknowledged.
+        for setting in ("tcp_timestamps", "tcp_early_retrans"):
+            (pathlib.Path("/proc/sys/net/ipv4") / setting).write_text("0", encoding="ascii")
         with tempfile.TemporaryDirectory() as folder:
             run = harness.Run(harness.Scenario(self.name, None, self.about(), self.mechanism), folder)
             try:
                 run.start_capture()
-                for number, pattern in enumerate(patterns.PATTERNS.values()):
+                for number, pattern in enumerate(self.patterns.values()):
                     self.results.append(self._pattern(run, pattern, FIRST_PORT + number, preload))
+                    if self.results[-1]["result"].startswith("failed") and not self.arrived:
+                        # These two do not understand each other, and may fill the capture with attempts.
+                        break
                 run.settle()
                 run.stop_capture()
             finally:
                 run.abandon()
-            if all(result["result"].startswith("unsupported") for result in self.results):
-                return f"left out {self.name}: {self.results[0]['result']}"
-            self._write(run)
-        wrong = [f"{result['pattern']} {result['result']}" for result in self.results if result["result"] != "passed"]
-        return f"recorded {self.name}" + "".join(f"\n         {line}" for line in wrong)
+            if not all(result["result"].startswith("unsupported") for result in self.results):
+                self._write(run)
+        return [f"{result['pattern']} {result['result']}" for result in self.results if result["result"] != "passed"]
 
     def _pattern(self, run, pattern, port, preload):
         options = {"listener": {}, "connector": dict(pattern.connector_options)}
@@ -81,8 +109,7 @@ class Capture:
                 begun = run.packets()
                 with peer(self.connector, "connector", "connect", pattern.types[1]) as connector:
                     connector.wait_until_ready()
-                    small = "libzmq" not in (self.listener.name, self.connector.name)
-                    talk = patterns.Talk(run, begun, listener, connector, small)
+                    talk = patterns.Talk(run, begun, listener, connector, self.large)
                     pattern.function(talk)
                     # The client first, and wholly: one that sees its server go would come again.
                     connector.close()
@@ -91,6 +118,7 @@ class Capture:
             result = f"unsupported: {error}"
         except (Failed, harness.Failed) as error:
             result = f"failed: {error}"
+        self.arrived = self.arrived or bool(talk and talk.arrived)
         logs = {name: getattr(talk, name, []) for name in ("up", "down", "filtered")}
         return {
             "pattern": pattern.name, "port": port,
@@ -151,10 +179,20 @@ def record_one(capture, preload):
         return f"FAILED   {capture.name}: {traceback.format_exc()}"
 
 
+def left_out(one, other):
+    """A program around libzmq says what libzmq says: one of them is enough for the independent implementations."""
+    if one is other or "libzmq" in (one.name, other.name):
+        return False
+    around_libzmq = [each.name for each in (one, other) if each.libzmq]
+    return around_libzmq not in ([], ["zeromq.js"])
+
+
 def captures_of(name, others, implementations):
     """Every capture of an implementation with itself and the others, in both directions."""
     chosen = []
     for other in others:
+        if left_out(implementations[name], implementations[other]):
+            continue
         pairs = [(name, other)] if other == name else [(name, other), (other, name)]
         for listener, connector in pairs:
             for mechanism in MECHANISMS:

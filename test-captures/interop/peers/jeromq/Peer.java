@@ -33,7 +33,8 @@ public class Peer {
                     ZMsg reply = new ZMsg();
                     reply.add(frames[0].getData());
                     reply.add(frames[1].getData());
-                    for (String text : new String[] {known ? "200" : "400", "", options.get("username"), ""}) {
+                    // With a User-Id, JeroMQ's REQ as the security server closes at its first reply.
+                    for (String text : new String[] {known ? "200" : "400", "", "", ""}) {
                         reply.add(text);
                     }
                     reply.send(socket);
