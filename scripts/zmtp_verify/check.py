@@ -100,7 +100,7 @@ def _told(found):
         entries[key] = {
             "rule": one.rule.id, "rfc": one.rule.rfc, "section": one.rule.section, "severity": one.rule.severity,
             "text": one.rule.text, "connection": one.connection.number, "stream": one.connection.stream,
-            "packet": one.item.packet, "side": one.item.side, "seen": one.seen, "count": 1,
+            "packet": one.item.packet, "side": one.side, "seen": one.seen, "count": 1,
             "known": library and f"{library.libraries}: {library.remark}",
             "tolerated": bool(library and library.tolerated),
         }

@@ -133,7 +133,7 @@ def _summary(result):
 
 def _place(one):
     times = f", {one['count']} times" if one["count"] > 1 else ""
-    return f"connection {one['connection']}, packet {one['packet']}, from the {one['side']}{times}: {one['seen']}"
+    return f"connection {one['connection']}, packet {one['packet']}, of the {one['side']}{times}: {one['seen']}"
 
 
 def _print_lines(text, indent):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import typing
 
+from .conversation import other
+
 MUST, SHOULD, NOTE = "must", "should", "note"  # a note is told, and is no deviation
 
 
@@ -11,8 +13,10 @@ class Rule(typing.NamedTuple):
     section: str  # heading in the RFC's text
     severity: str
     text: str  # what is wanted
-    check: typing.Callable  # yields (item, what was seen) of a connection, or of all with across
+    # Yields (item, what was seen) of a connection; with across, of all connections, (connection, item, what was seen).
+    check: typing.Callable
     across: bool
+    of_other: bool  # the fault is that of the side that did not send the item: it should have answered
 
 
 class Deviation(typing.NamedTuple):
@@ -21,23 +25,24 @@ class Deviation(typing.NamedTuple):
     connection: typing.Any
     item: typing.Any
     seen: str
+    side: str  # whose fault it is
 
 
 RULES = {}
 
 
-def rule(name, rfc, section, severity, text, across=False):
+def rule(name, rfc, section, severity, text, across=False, of_other=False):
     """Registers a check as a rule."""
     def register(check):
         assert name not in RULES, name
-        RULES[name] = Rule(name, rfc, section, severity, text, check, across)
+        RULES[name] = Rule(name, rfc, section, severity, text, check, across, of_other)
         return check
     return register
 
 
-def finding_rule(name, rfc, section, severity, text, finding, only=None):
+def finding_rule(name, rfc, section, severity, text, finding, only=None, of_other=False):
     """A rule that the plugin itself checks: its finding marks where it is not kept. only: of these items."""
-    @rule(name, rfc, section, severity, text)
+    @rule(name, rfc, section, severity, text, of_other=of_other)
     def _(connection):
         for item in connection.items:
             seen = item.found(finding)
@@ -62,10 +67,8 @@ def deviations(capture):
     """All deviations of a capture, in the order of its packets."""
     found = []
     for one in RULES.values():
-        if one.across:
-            found += [Deviation(one, connection, item, seen)
-                      for connection, item, seen in one.check(capture.connections)]
-        else:
-            found += [Deviation(one, connection, item, seen)
-                      for connection in capture.connections for item, seen in one.check(connection)]
+        places = one.check(capture.connections) if one.across else (
+            (connection, *place) for connection in capture.connections for place in one.check(connection))
+        found += [Deviation(one, connection, item, seen, other(item.side) if one.of_other else item.side)
+                  for connection, item, seen in places]
     return sorted(found, key=lambda one: (one.item.packet, one.connection.number))

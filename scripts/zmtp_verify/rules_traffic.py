@@ -126,7 +126,7 @@ def _(connection):
             yield pong, f"not the context of the PING in packet {ping.packet}"
 
 
-@rule("pong-answered", 37, "Connection Heartbeating", MUST, "Each PING is answered with PONG")
+@rule("pong-answered", 37, "Connection Heartbeating", MUST, "Each PING is answered with PONG", of_other=True)
 def _(connection):
     for ping, pong, behind in _pings(connection)[0]:
         if not pong and (len(behind) > 1 or ping.found("zmtp.heartbeat.lost")):

@@ -120,7 +120,7 @@ CURVE = [
         talk.order(UP, "PING", b"\0\0"), talk.order(DOWN, "PONG")])),
     Plant("curve-initiate-length", "curve-push-pull", lambda talk: talk.command(UP, "INITIATE").add(
         prop(b"X-long", b"x" * 300))),
-    Plant("curve-server-key", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").flip(-1).last(DOWN)),
+    Plant("curve-hello-answered", "curve-req-rep", lambda talk: talk.command(UP, "HELLO").flip(-1).last(DOWN)),
 ]
 
 NAME = len(b"\x07MESSAGE")  # in front of the token's length

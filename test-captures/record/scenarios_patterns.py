@@ -146,7 +146,7 @@ def sizes(run):
         run.carry(left, right, [text(size, "reply")], stream.down)
 
 
-@family("One frame of 1 MiB from PUSH to PULL, then a short one.", mechanisms="null curve")
+@family("One frame of 1 MiB from PUSH to PULL, then a short one.", mechanisms="curve")
 def _1mb(run):
     pull, push, stream = run.pair(zmq.PULL, zmq.PUSH)
     run.carry(push, pull, [text(1 << 20)], stream.up)
