@@ -280,6 +280,13 @@ def test_crypto_functions_within_libzmq_itself(log, built):
     assert entries(log) == [(OWN, PEER, OLD_K)]
 
 
+def test_one_function_goes_on_to_another_that_is_hooked_too(log, built):
+    """As in zeromq.js, one file with libzmq and libsodium, which nobody else can see."""
+    both = built("jumps.so", PROGRAMS / "old_libsodium.c", "-shared", "-fPIC", "-O2", source="caller.c")
+    assert python(log, f"print(ctypes.CDLL({str(both)!r}).handshake(k, pk, sk), k.raw.hex())") == (f"0 {OLD_K}\n", "")
+    assert entries(log) == [(OWN, PEER, OLD_K)]
+
+
 def test_the_session_key_may_overwrite_the_secret_key(log, built):
     python(log, "k.raw = sk", "ctypes.CDLL(None).crypto_box_curve25519xsalsa20poly1305_ref_beforenm(k, pk, k)",
            preload=f"{LIBRARY}:{old_libsodium(built)}")
