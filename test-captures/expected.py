@@ -225,6 +225,13 @@ DEVIATIONS = {
     "raw-pong-other": {"pong-context"},
     "raw-silent": {"greeting-sent"},
 }
+# Those of the implementations in interop/ (interop/IMPLEMENTATIONS.md tells more of each), with whomever they talk.
+DEVIATIONS_OF_PEERS = {
+    "rzmq": {"greeting-as-server-null", "curve-unprotected"},
+    "omq": {"frame-command-more"},
+    # Its CURVE is not RFC 26's: others do not answer its HELLO, nor it theirs.
+    "monocoque": {"curve-hello-size", "curve-hello-answered", "handshake-both-clients", "curve-nonce-once", "plain-order"},
+}
 OUTCOMES = {COMPLETE, JOINED, UNFINISHED, NO_HANDSHAKE}
 
 

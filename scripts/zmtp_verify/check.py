@@ -18,6 +18,7 @@ ROW = ("stream", "first_frame", "version", "mechanism", "outcome", "finding", "w
 class Options(typing.NamedTuple):
     keys: tuple = ()  # key logs and keytabs besides those beside the capture
     tshark: tuple = ()  # "-o" and "-d" of tshark, with their values
+    any_value: tuple = ()  # names of properties whose value is another one each time
     fail_on: str = SHOULD
     strict: bool = False  # known deviations count too
     accept: bool = False
@@ -47,7 +48,10 @@ def _check(tshark, file, options, result):
     except expectation.Unusable:
         if not options.accept:
             raise
-    words = [*(expected["options"] if expected else ()), *(options.tshark or ())]
+    before = expected or {"options": [], "any": [], "accepted": []}
+    pairs = [pair for words in (before["options"], options.tshark) for pair in zip(words[::2], words[1::2])]
+    words = [word for pair in _once(pairs) for word in pair]
+    any_value = _once([*before["any"], *options.any_value])
     keys = [*options.keys, *keys_beside(file)]
     capture = Capture()
     capture.finish(tshark.read(file, keys, words, capture.take))
@@ -57,28 +61,26 @@ def _check(tshark, file, options, result):
     result["keys"] = [str(key) for key in keys]
     result["connections"] = [_row(connection) for connection in capture.connections]
     found = _told(deviations(capture))
-    tolerated = {} if options.accept else expected["accepted"] if expected else {}
     for one in found:
-        fails = one["severity"] in FAILING[options.fail_on] and not (one["known"] and one["tolerated"]
-                                                                     and not options.strict)
-        one["accepted"] = fails and one["count"] <= tolerated.get(f"{one['connection']}:{one['rule']}", 0)
+        fails = one["severity"] in FAILING[options.fail_on] and (options.strict or not one["tolerated"])
+        one["accepted"] = fails and (options.accept or one["rule"] in before["accepted"])
         one["fails"] = fails and not one["accepted"]
-    accepted = {f"{one['connection']}:{one['rule']}": one["count"] for one in found if one["fails"] or one["accepted"]}
-    description, events = expectation.described(capture, words, accepted)
+    accepted = sorted({one["rule"] for one in found if one["accepted"]})
+    description, events = expectation.described(capture, words, any_value, accepted)
     if options.accept:
         expectation.write(path, description)
-        for one in found:
-            one["accepted"], one["fails"] = one["fails"] or one["accepted"], False
         expected = description
     result["deviations"] = found
     if expected:
         lines = expectation.differences(expected, description, events)
-        gone = sorted(name for name, count in expected["accepted"].items() if count and name not in accepted)
-        lines += [f"- deviation {name.partition(':')[2]} of connection {name.partition(':')[0]} is no longer there: "
-                  "accept that (--accept)" for name in gone]
-        result["expectation"] = {"file": str(path), "same": not lines, "written": options.accept, "differences": lines}
+        result["expectation"] = {"file": str(path), "same": not lines, "written": options.accept, "differences": lines,
+                                 "gone": sorted(set(before["accepted"]) - set(accepted))}
     if any(one["fails"] for one in found) or expected and lines:
         result["state"] = DEVIATES
+
+
+def _once(values):
+    return list(dict.fromkeys(values))
 
 
 def _row(connection):

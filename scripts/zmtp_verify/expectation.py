@@ -36,12 +36,16 @@ class Event:
         return sentence(self.entry) + (f" = {self.text}" if self.text else "") + f"  (packet {self.packet})"
 
 
-def described(capture, options, accepted):
-    """A capture as it stands in NAME.expect.json, and the Events of each side of each connection."""
-    events = [{side: _events(connection, side) for side in SIDES} for connection in capture.connections]
+def described(capture, options, any_value, accepted):
+    """A capture as it stands in NAME.expect.json, and the Events of each side of each connection.
+
+    any_value: names of properties whose value is another one each time. accepted: names of rules."""
+    events = [{side: _events(connection, side, {name.lower() for name in any_value}) for side in SIDES}
+              for connection in capture.connections]
     return {
         "zmtp-verify": FORMAT,
         "options": list(options),
+        "any": list(any_value),
         "accepted": accepted,
         "connections": [_described(connection, said) for connection, said in zip(capture.connections, events)],
     }, events
@@ -49,10 +53,9 @@ def described(capture, options, accepted):
 
 def _described(connection, events):
     row = connection.row
-    findings = sorted(name for _, name, severity, _ in connection.findings() if severity != "chat")
     return {
         "version": row["version"], "mechanism": row["mechanism"], "outcome": row["outcome"], "finding": row["finding"],
-        "findings": {name: findings.count(name) for name in findings},
+        "findings": sorted({name for _, name, severity, _ in connection.findings() if severity != "chat"}),
         **{side: {"socket_type": row[side]["socket_type"],
                   "heartbeats": sorted({_heartbeat(frame) for frame in _heartbeats(connection, side)}),
                   "said": [event.entry for event in events[side]]} for side in SIDES},
@@ -69,7 +72,7 @@ def _heartbeat(frame):
     return f"{frame.command} ttl={frame.number('zmtp.ping.ttl')}" if frame.has("zmtp.ping.ttl") else frame.command
 
 
-def _events(connection, side):
+def _events(connection, side, any_value):
     events = []
     for item in connection.items:
         if item.side != side:
@@ -87,7 +90,7 @@ def _events(connection, side):
             else:
                 events.append(Event(_with_more({"message": [part]}, item), item.packet, _text(item.data)))
         elif isinstance(item, Frame) and item.command not in HEARTBEATS:
-            events.append(Event(_command(item), item.packet))
+            events.append(Event(_command(item, any_value), item.packet))
         elif not isinstance(item, Frame):
             events.append(Event({"octets": len(item.field.octets)}, item.packet))
     if len(events) > LISTED:
@@ -100,7 +103,7 @@ def _with_more(entry, frame):
     return {**entry, "more": True} if frame.more else entry
 
 
-def _command(frame):
+def _command(frame, any_value):
     if frame.closed:
         return {"closed": frame.mechanism, "octets": frame.length}
     if frame.topic:
@@ -110,7 +113,9 @@ def _command(frame):
         return {"identity": printable(frame.octets("zmtp.identity"))}
     entry = {"command": frame.command}
     if frame.properties:
-        entry["properties"] = [[name, printable(value)] for name, value in frame.properties]
+        # Sorted: some implementations send them in any order.
+        entry["properties"] = sorted([name, "*" if name.lower() in any_value else printable(value)]
+                                     for name, value in frame.properties)
     elif frame.has("zmtp.reason"):
         entry["reason"] = frame.show("zmtp.reason")
     elif frame.has("zmtp.group"):
@@ -164,7 +169,7 @@ def read(path):
     except json.JSONDecodeError as error:
         raise Unusable(f"{path}, line {error.lineno}: {error.msg}") from error
     if not isinstance(description, dict) or description.get("zmtp-verify") != FORMAT or \
-            not isinstance(description.get("connections"), list) or not isinstance(description.get("accepted"), dict):
+            not all(isinstance(description.get(name), list) for name in ("connections", "accepted", "any")):
         raise Unusable(f"{path} is not a file of zmtp-verify --accept (format {FORMAT})")
     words = description.get("options")
     if not _are_options(words):

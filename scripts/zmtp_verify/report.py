@@ -101,6 +101,8 @@ def print_result(result, paint, notes=False):
             why = "accepted" if one["accepted"] else f"known of {one['known']}" if one["tolerated"] else "note"
             _print_lines(f"({one['rule']}: {_place(one)}; {why})", "    ")
     expected = result["expectation"]
+    for name in expected["gone"] if expected else ():
+        _print_lines(f"({name} was accepted and is no longer there: --accept takes it out)", "    ")
     if expected and not expected["same"]:
         print(f"    is not as {expected['file']} says (- expected, + found):")
         for line in expected["differences"][:DIFFERENCES_SHOWN]:

@@ -106,7 +106,7 @@ def _(connection):
 finding_rule("greeting-signature", 23, "Formal Grammar", MUST, "The first octets are ZMTP's: FF, 8 octets, 7F",
              "zmtp.greeting.not_zmtp")
 finding_rule("greeting-sent", 23, "Version Negotiation", MUST,
-             "Each side sends a greeting without waiting for the other's", "zmtp.greeting.none")
+             "Each side sends a greeting without waiting for the other's", "zmtp.greeting.none", of_other=True)
 finding_rule("greeting-whole", 23, "Formal Grammar", MUST, "A greeting has 64 octets", "zmtp.greeting.partial")
 
 

@@ -76,8 +76,8 @@ def patterns(all_sessions, names):
                 mine = [one for one in all_sessions if one.mechanism == mechanism and not one.server_connects
                         and getattr(one, role)["name"] == name]
                 if mine:
-                    rows.append([name, mechanism.upper(), role,
-                                 *(share([one.state for one in mine if one.pattern == pattern]) for pattern in PATTERNS)])
+                    cells = [share([one.state for one in mine if one.pattern == pattern]) for pattern in PATTERNS]
+                    rows.append([name, mechanism.upper(), role, *cells])
     return table(["implementation", "mechanism", "role", *PATTERNS], rows)
 
 
@@ -106,8 +106,9 @@ def quirks(all_sessions, names):
         for rule, seen in sorted(found[name].items()):
             _, one = seen[0]
             kind = "known" if one["tolerated"] else "deviation" if one["fails"] or one["accepted"] else "note"
-            rows.append([name, f"`{rule}`", kind, f"RFC {one['rfc']}", ", ".join(sorted({mechanism for mechanism, _ in seen})),
-                         len(seen), one["seen"].partition(". ")[0].replace("|", "\\|")])
+            with_ = ", ".join(sorted({mechanism for mechanism, _ in seen}))
+            rows.append([name, f"`{rule}`", kind, f"RFC {one['rfc']}", with_, len(seen),
+                         one["seen"].partition(". ")[0].replace("|", "\\|")])
     return table(["implementation", "rule", "kind", "source", "with", "connections", "for instance"], rows)
 
 
@@ -115,23 +116,23 @@ def versions(all_sessions):
     """{name: how it is called}, libzmq first, then what is made of it, then the independent ones."""
     known = {one["name"]: one for session in all_sessions for one in (session.listener, session.connector)}
     order = sorted(known, key=lambda name: (not known[name].get("libzmq"), not name.startswith("libzmq"), name))
-    return {name: f"{name} {known[name]['version']}" + (f" (libzmq {known[name]['libzmq']})"
-                                                       if known[name].get("libzmq") and not name.startswith("libzmq") else "")
-            for name in order}
+    made_of = {name: f" (libzmq {about['libzmq']})" for name, about in known.items()
+               if about.get("libzmq") and not name.startswith("libzmq")}
+    return {name: f"{name} {known[name]['version']}{made_of.get(name, '')}" for name in order}
 
 
 def markdown(results):
     all_sessions = list(sessions(results))
     names = versions(all_sessions)
     text = "Implementations: " + ", ".join(names.values()) + ".\n\n"
-    text += "With how many peers each pattern passed (the messages arrived, and the capture shows a complete handshake), of\n"
-    text += "those that can do it; \"deviate\": among these, with a deviation on the wire.\n\n"
+    text += ("With how many peers each pattern passed (the messages arrived, and the capture shows a complete\n"
+             "handshake), of those that can do it; \"deviate\": among these, with a deviation of one side or the other.\n\n")
     text += patterns(all_sessions, names)
     for mechanism in MECHANISMS:
         text += f"\n{mechanism.upper()}, patterns that passed between listener and connector:\n\n"
-        text += pairs(all_sessions, [name for name in names if any(
-            name in (one.listener["name"], one.connector["name"]) for one in all_sessions if one.mechanism == mechanism)],
-            mechanism)
+        there = {role["name"] for one in all_sessions if one.mechanism == mechanism
+                 for role in (one.listener, one.connector)}
+        text += pairs(all_sessions, [name for name in names if name in there], mechanism)
     return text + "\nWhat each does otherwise than the RFCs want, or than is usual:\n\n" + quirks(all_sessions, names)
 
 
