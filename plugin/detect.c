@@ -211,8 +211,9 @@ enum zmtp_verdict zmtp_looks_like_signature(tvbuff_t *tvb)
         return usual ? ZMTP_PERHAPS : ZMTP_NO;
     if (tvb_get_uint8(tvb, ZMTP_SIGNATURE_LEN - 1) != SIGNATURE_LAST)
         return ZMTP_NO;
+    /* RFC 37: higher versions are to be accepted.  Here they must show a mechanism, too. */
     if (have > ZMTP_SIGNATURE_LEN && tvb_get_uint8(tvb, ZMTP_SIGNATURE_LEN) > MAX_REVISION)
-        return ZMTP_NO;
+        return mechanism_plausible(tvb) ? ZMTP_YES : ZMTP_NO;
     /* RFC 23 says that the 8 octets are not significant: without zeros ask for more evidence. */
     return usual || mechanism_plausible(tvb) ? ZMTP_YES : ZMTP_NO;
 }

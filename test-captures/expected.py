@@ -169,7 +169,8 @@ FINDINGS = {
 # capture are, for instance, a cookie that was changed, and metadata in a box whose key is not among those given.)
 DEVIATIONS = {
     "long-command-names": {"command-name-letters"},
-    "not-a-character": {"command-name-letters", "error-in-handshake", "error-last", "handshake-before-traffic", "metadata-socket-type-known"},
+    "not-a-character": {"command-name-letters", "error-in-handshake", "error-last", "handshake-before-traffic",
+                        "metadata-socket-type-known"},
     "both-curve-clients": {"handshake-both-clients"},
     "both-curve-servers": {"handshake-both-servers"},
     "both-plain-clients": {"handshake-both-clients"},
@@ -230,7 +231,8 @@ DEVIATIONS_OF_PEERS = {
     "rzmq": {"greeting-as-server-null", "curve-unprotected"},
     "omq": {"frame-command-more"},
     # Its CURVE is not RFC 26's: others do not answer its HELLO, nor it theirs.
-    "monocoque": {"curve-hello-size", "curve-hello-answered", "handshake-both-clients", "curve-nonce-once", "plain-order"},
+    "monocoque": {"curve-hello-size", "curve-hello-answered", "handshake-both-clients", "curve-nonce-once",
+                  "plain-order"},
 }
 OUTCOMES = {COMPLETE, JOINED, UNFINISHED, NO_HANDSHAKE}
 

@@ -211,12 +211,13 @@ def test_a_password_is_not_in_the_expectation_or_in_any_report(folder):
 
 # ---- What cannot be checked
 
+EMPTY = "{\"zmtp-verify\": 1, \"connections\": [], \"any\": [], \"accepted\": []"
 BAD_EXPECTATIONS = {
     "{\n \"zmtp-verify\": 1,\n oops": "line 3",
     "[]": "is not a file of zmtp-verify --accept",
-    "{\"zmtp-verify\": 7, \"connections\": [], \"any\": [], \"accepted\": []}": "is not a file of zmtp-verify --accept",
-    "{\"zmtp-verify\": 1, \"connections\": [], \"any\": [], \"accepted\": [], \"options\": [\"-X\", \"lua_script:x\"]}": "\"options\"",
-    "{\"zmtp-verify\": 1, \"connections\": [], \"any\": [], \"accepted\": []}": "\"options\"",
+    EMPTY.replace("1", "7", 1) + "}": "is not a file of zmtp-verify --accept",
+    EMPTY + ", \"options\": [\"-X\", \"lua_script:x\"]}": "\"options\"",
+    EMPTY + "}": "\"options\"",
 }
 
 

@@ -126,7 +126,7 @@ def markdown(results):
     names = versions(all_sessions)
     text = "Implementations: " + ", ".join(names.values()) + ".\n\n"
     text += ("With how many peers each pattern passed (the messages arrived, and the capture shows a complete\n"
-             "handshake), of those that can do it; \"deviate\": among these, with a deviation of one side or the other.\n\n")
+             "handshake), of those that can do it; \"deviate\": among these, with a deviation of either side.\n\n")
     text += patterns(all_sessions, names)
     for mechanism in MECHANISMS:
         text += f"\n{mechanism.upper()}, patterns that passed between listener and connector:\n\n"

@@ -5,6 +5,7 @@ from plant.talk import AS_SERVER, COMMAND, DOWN, FILLER, MAJOR, MECHANISM, MINOR
 
 GREETING = [
     Plant("greeting-version", "null-req-rep", lambda talk: talk.greeting(UP).put(MAJOR, b"\x04").split(MAJOR)),
+    Plant("greeting-version", "raw-one-segment", lambda talk: talk.greeting(UP).put(MAJOR, b"\x04")),
     Plant("greeting-version", "null-req-rep", lambda talk: talk.greeting(UP).put(MINOR, b"\x02")),
     Plant("greeting-mechanism-name", "null-req-rep", lambda talk: [
         talk.greeting(side).put(MECHANISM, b"null") for side in (UP, DOWN)]),
