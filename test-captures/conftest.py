@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 # pylint: disable=wrong-import-position
+from bulk import SANITIZED  # noqa: E402
 from corpus import all_captures  # noqa: E402
 from tshark import Tshark  # noqa: E402
 
@@ -27,7 +28,9 @@ def pytest_generate_tests(metafunc):
                          ("gssapi_sample", lambda sample: sample.keytab),
                          ("protected_sample", lambda sample: sample.opened_by)):
         if name in metafunc.fixturenames:
-            samples = [sample for sample in all_captures() if wanted(sample)]
+            # Sanitized, each run takes three times as long: without those that say the same as libzmq-4.3.4's.
+            samples = [sample for sample in all_captures() if wanted(sample)
+                       and not (SANITIZED and sample.id.startswith("libzmq-4.3.5/"))]
             metafunc.parametrize(name, [
                 pytest.param(sample, id=sample.id, marks=pytest.mark.xdist_group(sample.id)) for sample in samples])
 

@@ -206,14 +206,27 @@ def _paired(expected, found):
     """[(expected, number of the found)], expected without one, numbers without one. The order in which connections
     began may differ: those that are just the same come first, then those with the same sockets."""
     left, missing, pairs = dict(enumerate(found)), list(expected), []
-    for same in (lambda one, two: one == two, lambda one, two: title(one) == title(two), lambda one, two: True):
+
+    def pair(same):
         for wanted in list(missing):
             number = next((number for number, one in left.items() if same(wanted, one)), None)
             if number is not None:
                 pairs.append((wanted, number))
                 missing.remove(wanted)
                 del left[number]
+
+    pair(lambda one, two: one == two)
+    # How often a client tries, or comes again, is a matter of time.
+    missing = [one for one in missing if not (one in found and _is_mere_attempt(one))]
+    left = {number: one for number, one in left.items() if not (one in expected and _is_mere_attempt(one))}
+    pair(lambda one, two: title(one) == title(two))
+    pair(lambda one, two: True)
     return sorted(pairs, key=lambda pair: pair[1]), missing, list(left)
+
+
+def _is_mere_attempt(connection):
+    """Did neither side send a message?"""
+    return not any("message" in entry or "closed" in entry for side in SIDES for entry in connection[side]["said"])
 
 
 def _connection_difference(wanted, found, events, number):

@@ -138,8 +138,10 @@ def markdown(results):
 
 def replaced(text, new):
     """The text with the tables between the marks made new."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise SystemExit(f"matrix.py: there is no {START.strip()} or {END.strip()} in this file")
     return before + START + new + END + after
 
 
