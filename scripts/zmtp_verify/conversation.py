@@ -9,6 +9,10 @@ SEVERITIES = {0x200000: "chat", 0x400000: "note", 0x600000: "warn", 0x800000: "e
 GREETING = {"zmtp.signature", "zmtp.version.major", "zmtp.version.minor", "zmtp.mechanism", "zmtp.as-server",
             "zmtp.filler", "zmtp.revision", "zmtp.socket_type.code"}
 PAYLOADS = {"CURVE": "zmtp.curvezmq", "GSSAPI": "zmtp.gssapi"}  # fields of what a mechanism protects
+# What is kept of a message.
+KEPT_FIELDS = {"zmtp.flags", "zmtp.flags.command", "zmtp.flags.more", "zmtp.flags.long", "zmtp.length",
+               "zmtp.curvezmq.nonce.counter", "zmtp.curvezmq.payload.flags", "zmtp.gssapi.payload.flags"}
+KEPT_OCTETS = 1024  # of its first ones
 # Where one of these is found, something before it is not in the capture.
 HOLES = {"zmtp.gap", "zmtp.not_aligned", "zmtp.not_all_shown", "zmtp.length.large"}
 
@@ -76,7 +80,19 @@ class Frame(Item):
         self.command = (names[1] if len(names) > 1 else None) if self.protected else (names or [None])[0]
         if self.command is None and (self.is_set(f"{flags}.command") or self.has("zmtp.command.data")):
             self.command = ""  # one without a name that can be read
-        self.data = self.octets("zmtp.data") if self.has("zmtp.data") else None
+        data = self.octets("zmtp.data") if self.has("zmtp.data") else None
+        self.size, self.hash = (len(data), digest(data)) if data is not None else (0, "")
+        self.data = data and data[:KEPT_OCTETS]
+        self._octets_there = len(field.octets)
+        if (self.is_part or self.closed) and not self.findings:
+            self._forget()
+
+    def _forget(self):
+        """Keeps of an ordinary message no more than rules ask for: there may be a million of them."""
+        self._fields = {name: fields[:1] for name, fields in self._fields.items() if name in KEPT_FIELDS}
+        for fields in self._fields.values():
+            fields[0].children = []
+        self.field = None
 
     @property
     def length(self):
@@ -84,7 +100,7 @@ class Frame(Item):
 
     def is_cut(self, version):
         """Does the capture lack its end? (In ZMTP 1.0 the length counts the flags too.)"""
-        return len(self.field.octets) < (version != "1.0") + len(self.octets("zmtp.length")) + self.length
+        return self._octets_there < (version != "1.0") + len(self.octets("zmtp.length")) + self.length
 
     @property
     def topic(self):
@@ -103,7 +119,7 @@ class Frame(Item):
     def properties(self):
         """[(name, octets of the value)] of the metadata."""
         found = []
-        for one in self.field.walk():
+        for one in self.field.walk() if self.field else ():
             if one.name == "zmtp.metadata.key":
                 found.append([one.show, b""])
             elif one.name == "zmtp.metadata.value" and found:

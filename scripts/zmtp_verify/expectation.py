@@ -82,13 +82,13 @@ def _events(connection, side, any_value):
                      "socket_type": item.number("zmtp.socket_type.code")}
             events.append(Event({name: value for name, value in entry.items() if value is not None}, item.packet))
         elif isinstance(item, Frame) and item.is_part:
-            part = f"{len(item.data)}:{digest(item.data)}"
+            part = f"{item.size}:{item.hash}"
             if events and events[-1].entry.get("more"):
                 message = {"message": events[-1].entry["message"] + [part]}
                 events[-1] = Event(_with_more(message, item), events[-1].packet,
-                                   events[-1].text + " " + _text(item.data))
+                                   events[-1].text + " " + _text(item))
             else:
-                events.append(Event(_with_more({"message": [part]}, item), item.packet, _text(item.data)))
+                events.append(Event(_with_more({"message": [part]}, item), item.packet, _text(item)))
         elif isinstance(item, Frame) and item.command not in HEARTBEATS:
             events.append(Event(_command(item, any_value), item.packet))
         elif not isinstance(item, Frame):
@@ -132,9 +132,9 @@ def printable(octets):
     return octets.decode() if octets.isascii() and octets.decode().isprintable() else f"hex:{octets.hex()}"
 
 
-def _text(octets):
-    shown = json.dumps(printable(octets[:LONGEST_SHOWN])) if octets else "(empty)"
-    return shown + ("..." if len(octets) > LONGEST_SHOWN else "")
+def _text(part):
+    shown = json.dumps(printable(part.data[:LONGEST_SHOWN])) if part.data else "(empty)"
+    return shown + ("..." if part.size > LONGEST_SHOWN else "")
 
 
 # ---- The file

@@ -281,7 +281,7 @@ def _requests(connection, types):
 def _(connection):
     for message in _requests(connection, {"REQ"}):
         if message.frames[0]:
-            yield message.parts[0], f"the first part has {len(message.frames[0])} octets"
+            yield message.parts[0], f"the first part has {message.parts[0].size} octets"
 
 
 @rule("req-data", 28, "The REQ Socket Type", MUST, "Behind the empty part a request has at least one more")
@@ -345,4 +345,4 @@ def _(connection):
         if connection.socket_type(side) == "ROUTER" and connection.socket_type(other(side)) == "REQ":
             for message in connection.messages(side):
                 if message.frames[0]:
-                    yield message.parts[0], f"the first part has {len(message.frames[0])} octets"
+                    yield message.parts[0], f"the first part has {message.parts[0].size} octets"
