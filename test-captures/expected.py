@@ -217,7 +217,7 @@ DEVIATIONS = {
     "null-http-server": {"greeting-signature"},
     "null-identity-handover": {"identity-unique"},
     "null-identity-repeated": {"identity-unique"},
-    "null-ssh-server": {"frame-flags", "greeting-signature"},
+    "null-ssh-server": {"greeting-signature"},
     "null-tls-client": {"greeting-signature"},
     "plain-then-null": {"downgrade"},
     "plain-tls-client": {"greeting-signature"},

@@ -6,8 +6,11 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -15,6 +18,7 @@ import pytest
 from bulk import SANITIZED
 from corpus import HERE, all_captures, key_lines
 from expected import DEVIATIONS, DEVIATIONS_OF_PEERS
+from pcap_writer import PACKET_HEADER, records
 from tools import BUILD, CURVE, SCRIPTS
 
 pytestmark = [pytest.mark.skipif(SANITIZED, reason="tshark is started without the sanitizer's library"),
@@ -266,14 +270,101 @@ def test_a_key_file_that_is_missing_is_told(session):
     assert "missing.keys cannot be read" in " ".join(verify("-k", "missing.keys", session, status=2).split())
 
 
-def test_a_capture_that_takes_too_long_is_told(session):
-    found = results("--timeout", "1", "-o", "zmtp.no_such_preference:1", session, status=2)
-    assert found["session.pcap"]["error"]
+def test_what_tshark_says_of_a_wrong_option_is_told(session):
+    found = results("-o", "zmtp.no_such_preference:1", session, status=2)
+    assert "zmtp.no_such_preference" in found["session.pcap"]["error"]
 
 
 @pytest.mark.parametrize("words", [[], ["--shard", "3/2", "x"], ["--jobs", "0", "x"], ["--merge", "x", "--", "y"]])
 def test_a_wrong_command_ends_with_2(words):
     assert run(*words).returncode == 2
+
+
+def test_an_expectation_without_its_capture_is_told(session):
+    verify("--accept", session)
+    session.unlink()
+    assert "session.pcap: No such file" in " ".join(verify(session.parent, status=2).split())
+
+
+def test_nothing_is_accepted_of_a_capture_without_zmtp(folder):
+    sample = next(one for one in all_captures() if one.base.name == "raw-zmtp10-zap-domain")
+    shutil.copyfile(sample.capture, folder / "old.pcap")
+    assert "no ZMTP connection was found" in verify("--accept", folder, status=2)
+    assert not (folder / "old.expect.json").exists()
+
+
+def test_a_key_on_the_command_line_is_not_written_to_the_expectation(session):
+    secret = key_lines(session.with_suffix(".keys"))[0].split()[-1]
+    said = verify("--accept", "-o", f'uat:zmtp_keys:"Secret key","","{secret}"', session, status=2)
+    assert "for keys there is --keys" in " ".join(said.split())
+    assert secret not in said and not session.with_suffix(".expect.json").exists()
+
+
+def test_two_captures_that_would_share_an_expectation_are_told(session):
+    shutil.copyfile(session, session.with_suffix(".pcapng"))
+    done = run("--plugins", PLUGINS, session.parent)
+    assert done.returncode == 2 and "share session.expect.json" in done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_at_once_and_leaves_nothing(session, how):
+    for number in range(100):
+        shutil.copyfile(session, session.with_name(f"{number}.pcap"))
+    with subprocess.Popen([PROGRAM, "--plugins", PLUGINS, session.parent], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ALONE, start_new_session=True) as process:
+        place = pathlib.Path("/tmp" if os.geteuid() == 0 else tempfile.gettempdir())
+        for _ in range(200):
+            if any(place.glob(f"zmtp-verify-{process.pid}-*/tmp*")):
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("it checks nothing")
+        process.send_signal(how)
+        out, errors = process.communicate(timeout=20)
+    assert process.returncode == 130 and b"Traceback" not in errors and not out
+    assert not list(place.glob(f"zmtp-verify-{process.pid}-*"))
+
+
+def test_a_finished_run_leaves_nothing(session):
+    with subprocess.Popen([PROGRAM, "--plugins", PLUGINS, session], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          env=ALONE) as process:
+        assert process.wait(timeout=60) == 0
+    assert not list(pathlib.Path("/tmp").glob(f"zmtp-verify-{process.pid}-*"))
+
+
+# ---- Captures that lack something
+
+def without(octets, leave_out):
+    """A pcap without the packets for which leave_out(number, source port) is true."""
+    header, packets = records(octets)
+    kept = []
+    for number, packet in enumerate(packets):
+        ip = packet[PACKET_HEADER + 14:]
+        port = int.from_bytes(ip[(ip[0] & 15) * 4:][:2], "big")
+        if not leave_out(number, port):
+            kept.append(packet)
+    return header + b"".join(kept), len(packets)
+
+
+def test_what_a_capture_lacks_is_nobody_s_deviation(folder):
+    """Each packet missing in turn, and each side missing as a whole."""
+    for name in ("null-req-rep", "null-heartbeat", "plain-dealer-router", "curve-req-rep"):
+        sample = next(one for one in all_captures() if one.id == f"libzmq-4.3.4/{name}")
+        octets = sample.capture.read_bytes()
+        count = without(octets, lambda number, port: False)[1]
+        variants = {f"lack{missing}": lambda number, port, missing=missing: number == missing
+                    for missing in range(0, count, 1 if count < 40 else 3)}
+        variants["listener"] = lambda number, port: port != sample.port
+        variants["connector"] = lambda number, port: port == sample.port
+        for variant, leave_out in variants.items():
+            (folder / f"{name}-{variant}.pcap").write_bytes(without(octets, leave_out)[0])
+            if sample.has_keys:
+                shutil.copyfile(sample.keys, folder / f"{name}-{variant}.keys")
+    lines = run("--plugins", PLUGINS, "--json", folder).stdout.splitlines()
+    found = {pathlib.Path(one["file"]).name: one for one in map(json.loads, lines) if one["type"] == "capture"}
+    assert len(found) > 60
+    deviating = {name: [one["rule"] for one in result["deviations"] if one["fails"]] for name, result in found.items()}
+    assert {name: rules for name, rules in deviating.items() if rules} == {}
 
 
 # ---- Output for programs
@@ -287,6 +378,16 @@ def test_junit_has_a_case_for_each_capture(session, folder):
     kinds = {pathlib.Path(case.get("name")).name: [child.tag for child in case] for case in suite}
     assert kinds == {"session.pcap": [], "bad.pcap": ["failure"], "text.pcap": ["error"]}
     assert "pong-context" in next(suite.iter("failure")).text
+
+
+def test_octets_of_a_peer_do_not_steer_the_reports(folder):
+    capture = folder / "esc\x1b[31m.pcap"
+    octets = (HERE / "libzmq-4.3.4" / "raw-pong-other.pcap").read_bytes()
+    capture.write_bytes(octets.replace(b"\x04PING", b"\x04P\x1b[G"))
+    for words in ((), ("--tap",), ("-v",)):
+        said = verify(*words, "--junit", folder / "out.xml", folder, status=1)
+        assert "command-name-letters" in said and "\x1b" not in said
+    ElementTree.parse(folder / "out.xml")
 
 
 def test_tap_has_a_line_for_each_capture(session, folder):

@@ -26,17 +26,25 @@ class Options(typing.NamedTuple):
 
 def check(tshark, file, options):
     """The result of one capture, as README.md beside this file has it."""
-    result = {"type": "capture", "file": str(file), "state": PASSED, "error": None, "keys": [], "connections": [],
-              "deviations": [], "expectation": None}
+    result = {**unchecked(file, None), "state": PASSED}
     try:
         _check(tshark, Path(file), options, result)
     except (CannotCheck, expectation.Unusable) as error:
-        result.update(state=UNCHECKED, error=str(error))
+        result.update(unchecked(file, str(error)))
+    except OSError as error:
+        result.update(unchecked(file, f"{error.filename or file}: {error.strerror}"))
+    except Exception as error:  # pylint: disable=broad-except  (the others are still to be checked)
+        result.update(unchecked(file, f"a defect of zmtp-verify: {type(error).__name__}: {error}"))
     return result
 
 
+def unchecked(file, why):
+    return {"type": "capture", "file": str(file), "state": UNCHECKED, "error": why, "keys": [], "connections": [],
+            "deviations": [], "expectation": None}
+
+
 def keys_beside(capture):
-    name = expectation.path_of(capture).name.removesuffix(".expect.json")
+    name = expectation.path_of(capture).name.removesuffix(expectation.EXPECTATION)
     return [path for path in (capture.with_name(name + ending) for ending in KEY_FILES) if path.exists()]
 
 
@@ -51,11 +59,16 @@ def _check(tshark, file, options, result):
     before = expected or {"options": [], "any": [], "accepted": []}
     pairs = [pair for words in (before["options"], options.tshark) for pair in zip(words[::2], words[1::2])]
     words = [word for pair in _once(pairs) for word in pair]
+    strange = next((f"{option} {value.partition(':')[0]}" for option, value in _once(pairs)
+                    if options.accept and not expectation.may_be_kept(option, value)), None)
+    if strange:
+        raise CannotCheck(f"{strange} would stand in {path.name}, where only -d and preferences of tcp and zmtp.tcp "
+                          "may: accept without it (for keys there is --keys)")
     any_value = _once([*before["any"], *options.any_value])
     keys = [*options.keys, *keys_beside(file)]
     capture = Capture()
     capture.finish(tshark.read(file, keys, words, capture.take))
-    if not capture.connections and not (expected and not expected["connections"]) and not options.accept:
+    if not capture.connections and not (expected and not expected["connections"]):
         raise CannotCheck("no ZMTP connection was found in it: if it has some, name their port "
                           "(-d tcp.port==5555,zmtp)")
     result["keys"] = [str(key) for key in keys]
@@ -74,7 +87,7 @@ def _check(tshark, file, options, result):
     if expected:
         lines = expectation.differences(expected, description, events)
         result["expectation"] = {"file": str(path), "same": not lines, "written": options.accept, "differences": lines,
-                                 "gone": sorted(set(before["accepted"]) - set(accepted))}
+                                 "gone": sorted(set(before["accepted"]) - {one["rule"] for one in found})}
     if any(one["fails"] for one in found) or expected and lines:
         result["state"] = DEVIATES
 

@@ -9,6 +9,8 @@ SEVERITIES = {0x200000: "chat", 0x400000: "note", 0x600000: "warn", 0x800000: "e
 GREETING = {"zmtp.signature", "zmtp.version.major", "zmtp.version.minor", "zmtp.mechanism", "zmtp.as-server",
             "zmtp.filler", "zmtp.revision", "zmtp.socket_type.code"}
 PAYLOADS = {"CURVE": "zmtp.curvezmq", "GSSAPI": "zmtp.gssapi"}  # fields of what a mechanism protects
+# And where TCP says one of these: a segment is not in the capture (or comes later).
+LOST = ("tcp.analysis.lost_segment", "tcp.analysis.ack_lost_segment")
 # What is kept of a message.
 KEPT_FIELDS = {"zmtp.flags", "zmtp.flags.command", "zmtp.flags.more", "zmtp.flags.long", "zmtp.length",
                "zmtp.curvezmq.nonce.counter", "zmtp.curvezmq.payload.flags", "zmtp.gssapi.payload.flags"}
@@ -214,7 +216,7 @@ class Connection:
     def add(self, item):
         if any(name in HOLES for name in item.findings) or item.has("zmtp.continuation") or \
                 item.has("zmtp.undissected"):
-            self.hole = self.hole or item.packet
+            self.break_at(item.packet)
         if item.has("zmtp.flags"):
             frame = Frame(item.packet, item.side, item.field)
             self.unopened = self.unopened or frame.closed
@@ -239,11 +241,17 @@ class Connection:
                 if isinstance(item, Greeting):
                     item.side = other(item.side)
             self.greetings = {greeting.side: greeting for greeting in self.greetings.values()}
-        cut = [item.packet for item in self.items if isinstance(item, Frame) and item.is_cut(self.version)]
-        if cut:
-            self.hole = min(cut) if self.hole is None else min(self.hole, *cut)
-        if row["outcome"] == "joined":
-            self.hole = 0
+        framed = [item for item in self.items if isinstance(item, Frame)]
+        for frame in framed:
+            if frame.is_cut(self.version):
+                self.break_at(frame.packet)
+        # Who sends frames has heard from the other side.
+        if row["outcome"] == "joined" or framed and len({item.side for item in self.items}) < 2:
+            self.break_at(0)
+
+    def break_at(self, packet):
+        """From this packet on something is missing."""
+        self.hole = packet if self.hole is None else min(self.hole, packet)
 
     @property
     def whole(self):
@@ -287,13 +295,14 @@ class Capture:
     def __init__(self):
         self._found = {}
         self.connections = []
-        self.strangers = []  # lines of the table: TCP connections without ZMTP to the same servers
 
     def take(self, packet):
         stream = int(packet.show("tcp", "tcp.stream") or 0)
         source = _address(packet, "src"), int(packet.show("tcp", "tcp.srcport") or 0)
         number = int(packet.show("frame", "frame.number"))
         connection = self._found.setdefault(stream, Connection(stream))
+        if any(packet.show("tcp", name) is not None for name in LOST):
+            connection.break_at(number)
         for layer in packet.layers:
             if layer.name == "zmtp":
                 connection.add(Item(number, connection.side(*source), layer))
@@ -301,7 +310,6 @@ class Capture:
     def finish(self, rows):
         """Takes the lines of the connection table."""
         known = [row for row in rows if row["type"] == "connection"]
-        self.strangers = [row for row in rows if row["type"] == "tcp"]
         for number, row in enumerate(sorted(known, key=lambda row: row["first_frame"]), start=1):
             connection = self._found.get(row["stream"]) or Connection(row["stream"])
             connection.finish(number, row)
@@ -309,7 +317,9 @@ class Capture:
 
 
 def _address(packet, end):
-    return packet.show("ipv6", f"ipv6.{end}") or packet.show("ip", f"ip.{end}")
+    """Of the innermost IP, as in the table of connections."""
+    layer = next((layer for layer in reversed(packet.layers) if layer.name in ("ip", "ipv6")), None)
+    return layer and next((field.show for field in layer.walk() if field.name == f"{layer.name}.{end}"), None)
 
 
 def digest(octets):

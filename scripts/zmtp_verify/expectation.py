@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import difflib
 import json
+import os
 
 from .conversation import CLIENT, SERVER, Frame, Greeting, digest
 
 FORMAT = 1
+EXPECTATION = ".expect.json"
 SIDES = (CLIENT, SERVER)
 LISTED = 100  # events of one side that stand in the file one by one; what comes behind is summed up
 HEARTBEATS = ("PING", "PONG")
@@ -19,8 +21,9 @@ class Unusable(Exception):
 
 def path_of(capture):
     """NAME.expect.json of NAME.pcap, NAME.pcapng.gz ..."""
-    name = capture.name.removesuffix(".gz")
-    return capture.with_name(name[:name.rindex(".")] + ".expect.json" if "." in name else name + ".expect.json")
+    name = next((capture.name.removesuffix(end) for end in (".gz", ".zst", ".lz4") if capture.name.endswith(end)),
+                capture.name)
+    return capture.with_name((name[:name.rindex(".")] if "." in name else name) + EXPECTATION)
 
 
 # ---- What is expected: all that a new recording of the same session has again, so no ports, times, keys and nonces
@@ -74,7 +77,9 @@ def _heartbeat(frame):
 
 def _events(connection, side, any_value):
     events = []
+    ready = connection.mechanism != "PLAIN"  # before READY, what seems to be a message may be a broken HELLO
     for item in connection.items:
+        ready = ready or isinstance(item, Frame) and item.command == "READY"
         if item.side != side:
             continue
         if isinstance(item, Greeting):
@@ -86,9 +91,9 @@ def _events(connection, side, any_value):
             if events and events[-1].entry.get("more"):
                 message = {"message": events[-1].entry["message"] + [part]}
                 events[-1] = Event(_with_more(message, item), events[-1].packet,
-                                   events[-1].text + " " + _text(item))
+                                   events[-1].text + " " + _text(item) if ready else "")
             else:
-                events.append(Event(_with_more({"message": [part]}, item), item.packet, _text(item)))
+                events.append(Event(_with_more({"message": [part]}, item), item.packet, _text(item) if ready else ""))
         elif isinstance(item, Frame) and item.command not in HEARTBEATS:
             events.append(Event(_command(item, any_value), item.packet))
         elif not isinstance(item, Frame):
@@ -140,7 +145,13 @@ def _text(part):
 # ---- The file
 
 def write(path, description):
-    path.write_text(_json(description, 0) + "\n", encoding="ascii")
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(_json(description, 0) + "\n", encoding="ascii")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise Unusable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _json(value, depth):
@@ -168,18 +179,34 @@ def read(path):
         description = json.loads(text)
     except json.JSONDecodeError as error:
         raise Unusable(f"{path}, line {error.lineno}: {error.msg}") from error
+    except RecursionError:
+        raise Unusable(f"{path} is not a file of zmtp-verify --accept: its lists are too deep") from None
     if not isinstance(description, dict) or description.get("zmtp-verify") != FORMAT or \
-            not all(isinstance(description.get(name), list) for name in ("connections", "accepted", "any")):
+            not all(isinstance(description.get(name), list) for name in ("connections", "accepted", "any")) or \
+            not all(isinstance(name, str) for name in description["any"] + description["accepted"]) or \
+            not all(map(_is_connection, description["connections"])):
         raise Unusable(f"{path} is not a file of zmtp-verify --accept (format {FORMAT})")
     words = description.get("options")
     if not _are_options(words):
-        raise Unusable(f"{path}: its \"options\" should be \"-o\" and \"-d\", each with a value")
+        raise Unusable(f"{path}: its \"options\" should be \"-d\" with a rule, or \"-o\" with a preference of tcp or "
+                       "zmtp.tcp")
     return description
+
+
+def _is_connection(entry):
+    return isinstance(entry, dict) and all(isinstance(entry.get(name), (str, type(None))) for name in (
+        "version", "mechanism", "outcome")) and all(isinstance(entry.get(side), dict) and isinstance(
+            entry[side].get("said"), list) for side in SIDES)
 
 
 def _are_options(words):
     return isinstance(words, list) and len(words) % 2 == 0 and all(isinstance(word, str) for word in words) and \
-        set(words[::2]) <= {"-o", "-d"}
+        all(may_be_kept(*pair) for pair in zip(words[::2], words[1::2]))
+
+
+def may_be_kept(option, value):
+    """May it stand in the file? No keys, no names of files, and nothing with which a capture could do harm."""
+    return option == "-d" or option == "-o" and value.startswith(("tcp.", "zmtp.tcp."))
 
 
 # ---- The difference

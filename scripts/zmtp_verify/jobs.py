@@ -1,33 +1,47 @@
 # Spreads the work: over the cores of this machine, or, with GNU parallel or a Slurm array, over many machines.
 # SPDX-License-Identifier: GPL-2.0-or-later
 import concurrent.futures
+import ctypes
+import multiprocessing
 import os
 import shlex
 import signal
 import subprocess
 import sys
 
-from .check import check
-from .tshark import Tshark
+from .check import check, unchecked
 
-_TSHARK = None
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+
+_TSHARK = None  # of a worker
 
 
-def _start(plugins, seconds):
-    global _TSHARK  # one for each process
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
-    _TSHARK = Tshark(plugins, seconds)
+def _start(tshark):
+    global _TSHARK
+    _TSHARK = tshark
+    # Ctrl-C ends it, and it ends with its parent, whatever happens to that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _check(file, options):
     return check(_TSHARK, file, options)
 
 
-def run_all(files, plugins, seconds, jobs, options):
+def run_all(files, tshark, jobs, options):
     """Yields a result for each file as it comes."""
-    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=_start, initargs=(plugins, seconds)) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(_check, file, options) for file in files]):
-            yield done.result()
+    pool = concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _start, (tshark,))
+    waiting = {pool.submit(_check, file, options): file for file in files}
+    try:
+        for done in concurrent.futures.as_completed(waiting):
+            try:
+                yield done.result()
+            except concurrent.futures.BrokenExecutor:
+                yield unchecked(waiting[done], "the process that checked it, or another one, was killed: "
+                                               "too little memory?")
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def cores():

@@ -1,5 +1,6 @@
 # Tells results: to people, as JSON, JUnit's XML or TAP.
 # SPDX-License-Identifier: GPL-2.0-or-later
+import collections
 import json
 import textwrap
 
@@ -9,6 +10,8 @@ from .check import DEVIATES, PASSED, UNCHECKED
 
 WORDS = {PASSED: ("ok", "32"), DEVIATES: ("DEVIATES", "31"), UNCHECKED: ("NOT CHECKED", "35")}
 COLOURS = {"-": "31", "+": "32"}
+MEMBERS = {"capture": {"file", "state", "error", "connections", "deviations", "expectation"},
+           "totals": {"tshark", "shard", "captures"}}
 DIFFERENCES_SHOWN = 60
 
 
@@ -58,8 +61,8 @@ def merged(texts):
                if (number, count) not in parts]
     if missing:
         raise ValueError(f"these parts are missing: {', '.join(missing)}")
-    files = [result["file"] for result in results]
-    twice = next((file for file in files if files.count(file) > 1), None)
+    times = collections.Counter(result["file"] for result in results)
+    twice = next((file for file, count in times.items() if count > 1), None)
     if twice:
         raise ValueError(f"{twice} is in these results twice")
     return Report(results, ", ".join(sorted({end["tshark"] for end in ends})))
@@ -68,7 +71,7 @@ def merged(texts):
 def _entry(line, place):
     try:
         entry = json.loads(line)
-        if entry["type"] in ("capture", "totals"):
+        if MEMBERS[entry["type"]] <= set(entry):
             return entry
     except (ValueError, TypeError, KeyError):
         pass
@@ -76,6 +79,11 @@ def _entry(line, place):
 
 
 # ---- For people
+
+def plain(text):
+    """What a peer or a file name may hold must not steer a terminal, XML or TAP."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
 
 class Paint:
     def __init__(self, file):
@@ -87,7 +95,7 @@ class Paint:
 
 def print_result(result, paint, notes=False):
     word, colour = WORDS[result["state"]]
-    print(f"{paint(word, colour)}  {result['file']}{_summary(result)}")
+    print(f"{paint(word, colour)}  {plain(result['file'])}{_summary(result)}")
     if result["error"]:
         _print_lines(result["error"], "    ")
     for one in result["deviations"]:
@@ -106,7 +114,7 @@ def print_result(result, paint, notes=False):
     if expected and not expected["same"]:
         print(f"    is not as {expected['file']} says (- expected, + found):")
         for line in expected["differences"][:DIFFERENCES_SHOWN]:
-            print("      " + paint(line, COLOURS.get(line.strip()[:1], "0")))
+            print("      " + paint(plain(line), COLOURS.get(line.strip()[:1], "0")))
         if len(expected["differences"]) > DIFFERENCES_SHOWN:
             print(f"      and {len(expected['differences']) - DIFFERENCES_SHOWN} more")
 
@@ -122,6 +130,9 @@ def _summary(result):
         words.append(f"{opened} of {boxes} protected frames opened")
     known = len({one["rule"] for one in result["deviations"] if one["tolerated"] and not one["fails"]})
     accepted = len({one["rule"] for one in result["deviations"] if one["accepted"]})
+    partly = sum(not one["whole"] for one in connections)
+    if partly:
+        words.append(f"{partly} not whole in the capture, and checked only in part")
     if known:
         words.append(several(known, "known deviation"))
     if accepted:
@@ -139,7 +150,7 @@ def _place(one):
 
 
 def _print_lines(text, indent):
-    print(textwrap.fill(text, 110, initial_indent=indent, subsequent_indent=indent + "  "))
+    print(textwrap.fill(plain(text), 110, initial_indent=indent, subsequent_indent=indent + "  "))
 
 
 def print_totals(report, paint):
@@ -167,8 +178,8 @@ def write_junit(report, path):
     import junitparser
     suite = junitparser.TestSuite("zmtp-verify")
     for result in report.results:
-        case = junitparser.TestCase(result["file"], classname="zmtp-verify")
-        text = "\n".join(_problems(result))
+        case = junitparser.TestCase(plain(result["file"]), classname="zmtp-verify")
+        text = "\n".join(map(plain, _problems(result)))
         if result["state"] != PASSED:
             kind = junitparser.Failure if result["state"] == DEVIATES else junitparser.Error
             case.result = [_filled(kind(text.partition("\n")[0]), text)]
@@ -190,6 +201,6 @@ def print_tap(report):
     print("TAP version 13")
     print(f"1..{len(report.results)}")
     for number, result in enumerate(report.results, start=1):
-        problems = "\n".join(f"# {line}" for line in _problems(result))
-        print(tap.line.Result(result["state"] == PASSED, number, result["file"].replace("#", "\\#"),
+        problems = "\n".join(f"# {plain(line)}" for line in _problems(result))
+        print(tap.line.Result(result["state"] == PASSED, number, plain(result["file"]).replace("#", "\\#"),
                               diagnostics=problems or None))

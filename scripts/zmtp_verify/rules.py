@@ -45,7 +45,7 @@ def finding_rule(name, rfc, section, severity, text, finding, only=None, of_othe
     @rule(name, rfc, section, severity, text, of_other=of_other)
     def _(connection):
         for item in connection.items:
-            seen = item.found(finding)
+            seen = item.found(finding) if connection.hole is None or item.packet <= connection.hole else None
             if seen is not None and (only is None or only(connection, item)):
                 yield item, seen
 

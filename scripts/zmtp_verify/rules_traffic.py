@@ -98,24 +98,21 @@ malformed_rule("pong-form", 37, "Connection Heartbeating", MUST, "PONG has up to
 
 
 def _pings(connection):
-    """(PING, its PONG or None, the frames of the other side behind it) of each PING, and the PONGs that answer none."""
-    unasked = []
-    pings = []
+    """([PING, its PONG or None, how many frames of the other side came behind it]), and the PONGs that answer none."""
+    pings, unasked = [], []
     for side in SIDES:
-        waiting = []
+        waiting, said, mine = collections.deque(), 0, []
         for frame in connection.frames():
             if frame.side == side and frame.command == "PING":
-                waiting.append([frame, None, []])
-                pings.append(waiting[-1])
+                waiting.append([frame, None, said])
+                mine.append(waiting[-1])
             elif frame.side == other(side):
-                for ping in pings:
-                    if ping[0].side == side:
-                        ping[2].append(frame)
-                if frame.command == "PONG":
-                    if waiting:
-                        waiting.pop(0)[1] = frame
-                    else:
-                        unasked.append(frame)
+                said += 1
+                if frame.command == "PONG" and waiting:
+                    waiting.popleft()[1] = frame
+                elif frame.command == "PONG":
+                    unasked.append(frame)
+        pings += [(ping, pong, said - before) for ping, pong, before in mine]
     return pings, unasked
 
 
@@ -129,7 +126,7 @@ def _(connection):
 @rule("pong-answered", 37, "Connection Heartbeating", MUST, "Each PING is answered with PONG", of_other=True)
 def _(connection):
     for ping, pong, behind in _pings(connection)[0]:
-        if not pong and (len(behind) > 1 or ping.found("zmtp.heartbeat.lost")):
+        if not pong and (behind > 1 or ping.found("zmtp.heartbeat.lost")):
             yield ping, "no PONG came"
 
 
@@ -297,6 +294,8 @@ def _(connection):
         if connection.socket_type(side) == "REQ" and not connection.unopened:
             waiting = False
             for message in _in_order(connection):
+                if message.side == side and message.frames == [b""]:
+                    continue  # req-data tells of it
                 if message.side == side and waiting:
                     yield message.parts[0], "a second request before the reply"
                 waiting = message.side == side

@@ -10,10 +10,10 @@ import threading
 from pathlib import Path
 
 NOBODY = 65534
-CAPTURES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz")
+CAPTURES = tuple(name + end for name in (".pcap", ".pcapng", ".cap") for end in ("", ".gz", ".zst", ".lz4"))
 # Captures have segments that came out of order; and two passes find what only the end of a connection shows.
 ALWAYS = ("-n", "-2", "-o", "tcp.reassemble_out_of_order:TRUE", "-T", "json", "-x", "-J", "frame ip ipv6 tcp zmtp",
-          "-Y", "zmtp", "-z", "zmtp,connections,json")
+          "-Y", "zmtp || tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment", "-z", "zmtp,connections,json")
 KEYTAB_HEADER = 2  # octets
 PACKET_ENDS = ("  },\n", "  }\n")
 
@@ -67,6 +67,13 @@ class Packet:
                      if field.name == name), None)
 
 
+def version():
+    """Of tshark, such as "4.0.17"."""
+    told = subprocess.run(["tshark", "-v"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\d+\.\d+\.\d+", told)
+    return found[0] if found else "unknown"
+
+
 class Tshark:
     """tshark with the plugin: the one that is installed, or, with plugins, that of a build folder.
 
@@ -80,7 +87,8 @@ class Tshark:
             raise CannotCheck(f"{plugins}: there is no zmtp.so in or below this folder")
         self.seconds = seconds
         self.as_nobody = bool(plugins) and os.geteuid() == 0
-        self._place = tempfile.TemporaryDirectory(prefix="zmtp-verify-", dir="/tmp" if self.as_nobody else None)
+        self._place = tempfile.TemporaryDirectory(prefix=f"zmtp-verify-{os.getpid()}-",
+                                                  dir="/tmp" if self.as_nobody else None)
         self.folder = Path(self._place.name)
         (self.folder / "config" / "wireshark").mkdir(parents=True)
         self.environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC",
@@ -95,12 +103,6 @@ class Tshark:
 
     def close(self):
         self._place.cleanup()
-
-    def version(self):
-        """Such as "4.0.17"."""
-        told = subprocess.run(["tshark", "-v"], capture_output=True, text=True, check=False).stdout
-        found = re.search(r"\d+\.\d+\.\d+", told)
-        return found[0] if found else "unknown"
 
     def read(self, capture, keys, options, take):
         """Calls take(Packet) for each packet with ZMTP, and returns the lines of the connection table.
@@ -118,12 +120,23 @@ class Tshark:
                 parts = [_octets(path) for path in tabs]
                 tab = self._make(folder, "keytab", parts[0] + b"".join(part[KEYTAB_HEADER:] for part in parts[1:]))
                 arguments += ["-o", "kerberos.decrypt:TRUE", "-o", f"kerberos.file:{tab}"]
-            given = self._make(folder, capture.name, _octets(capture)) if self.as_nobody else capture.absolute()
-            arguments += ["-r", given]
+            arguments += ["-r", self._give(folder, capture)]
             if self.as_nobody:
                 os.chown(folder, NOBODY, NOBODY)
                 arguments = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *arguments]
             return self._run(arguments, take)
+
+    def _give(self, folder, capture):
+        """The path under which tshark can read a capture: a copy where it runs as another user."""
+        if not capture.is_file():
+            capture.stat()
+            raise CannotCheck(f"{capture} is no file")
+        if not self.as_nobody:
+            return capture.absolute()
+        copy = Path(folder) / ("capture" + "".join(capture.suffixes[-2:]))
+        shutil.copyfile(capture, copy)
+        os.chown(copy, NOBODY, NOBODY)
+        return copy
 
     def _make(self, folder, name, octets):
         """A file that tshark's user can read, and nobody else."""

@@ -151,7 +151,11 @@ def main():
                         help="put the tables between the marks of this file")
     arguments = parser.parse_args()
     lines = map(json.loads, sys.stdin)
-    text = markdown([line for line in lines if line["type"] == "capture"])
+    results = [line for line in lines if line["type"] == "capture"]
+    unchecked = [result["file"] for result in results if result["state"] == "unchecked"]
+    if unchecked or not results:
+        raise SystemExit(f"matrix.py: not checked: {', '.join(unchecked) or 'anything'}")
+    text = markdown(results)
     if arguments.write:
         arguments.write.write_text(replaced(arguments.write.read_text(encoding="utf-8"), text), encoding="utf-8")
     else:
