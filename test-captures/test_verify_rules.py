@@ -8,12 +8,14 @@ import tempfile
 
 import pytest
 
+from bulk import SANITIZED
 from plant.planting import base_named
 from plant.plants import PLANTS
 from tools import BUILD, SCRIPTS
 
 # One run of the verifier looks at all of them: all tests of them belong to one worker.
-pytestmark = pytest.mark.xdist_group("planted")
+pytestmark = [pytest.mark.xdist_group("planted"),
+              pytest.mark.skipif(SANITIZED, reason="tshark is started without the sanitizer's library")]
 
 
 def verify(*arguments):
