@@ -207,6 +207,7 @@ class Connection:
         self.items = []  # Greeting, Frame, in the order in which each began
         self.hole = None  # packet from which on something is missing
         self.unopened = False
+        self._frames = {}
 
     def side(self, address, port):
         if not self.endpoints:  # whoever speaks first, until the table tells who is who
@@ -248,6 +249,9 @@ class Connection:
         # Who sends frames has heard from the other side.
         if row["outcome"] == "joined" or framed and len({item.side for item in self.items}) < 2:
             self.break_at(0)
+        before = [frame for frame in framed if self.hole is None or frame.packet < self.hole]
+        self._frames = {side: [frame for frame in before if side in (None, frame.side)]
+                        for side in (None, CLIENT, SERVER)}
 
     def break_at(self, packet):
         """From this packet on something is missing."""
@@ -260,8 +264,7 @@ class Connection:
 
     def frames(self, side=None):
         """Those before the first hole: rules about an order cannot judge what comes behind it."""
-        return [item for item in self.items if isinstance(item, Frame) and side in (None, item.side)
-                and (self.hole is None or item.packet < self.hole)]
+        return self._frames[side]
 
     def messages(self, side):
         found = []
